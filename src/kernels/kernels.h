@@ -1,0 +1,87 @@
+// The table of inner loops that every instruction set fills. All tables compute the same bits.
+//
+// Words: an *output* is a row of a weight matrix, a *row* is one token's vector, a *panel* is 8 outputs packed together.
+// The float recipe of each kernel is written beside its definition in recipes/; no kernel splits a sum by thread, batch or chunk.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "gguf/block_types.h"
+
+namespace kylin {
+
+class PackedMatrix;
+
+// The form in which a packed matrix reads its inputs. Rows are contiguous: width floats, width/32 BlockQ8_0 or width/256 BlockQ8_K.
+enum class Activation : uint8_t { f32, q8_0, q8_k };
+size_t activation_bytes(Activation form, int width);
+
+// y[r * y_stride + o] = dot(weights[o], x[r]) for outputs first_output .. first_output + n_outputs - 1.
+// first_output is a multiple of 8; n_outputs too, unless the range ends the matrix.
+struct MatmulTask {
+    const PackedMatrix* weights;
+    int first_output, n_outputs;
+    const std::byte* x;  // weights->activation() form
+    size_t x_stride;     // bytes between rows
+    int n_rows;
+    float* y;
+    size_t y_stride;  // floats between rows
+};
+
+enum class KvType : uint8_t { f16, f32 };
+inline constexpr int kv_block = 64;               // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
+size_t kv_page_bytes(KvType type, int head_dim);  // of K or of V, one head, one page
+
+// Writes one position of one KV head into its K page and V page, rounded to the cache type.
+struct KvStore {
+    KvType type;
+    int head_dim;
+    int slot;  // position % 64
+    const float *k, *v;
+    std::byte *k_page, *v_page;
+};
+
+// Causal attention of consecutive rows of one sequence, for the query heads of one KV head; reads only the cache.
+// Row r attends to positions 0 .. first_position + r, visited in blocks of 64 at absolute positions.
+// q[r * q_stride + g * head_dim + d], out likewise, g < group.
+struct AttentionTask {
+    KvType type;
+    int head_dim, group;
+    int n_rows, first_position;
+    float scale;
+    const float* q;
+    size_t q_stride;
+    float* out;
+    size_t out_stride;
+    std::span<const std::byte*const> k_pages, v_pages;  // of this KV head, in order of position
+};
+
+// One head, n_dims of head_dim rotated, the rest copied. cos and sin hold n_dims / 2 values, magnitude scale included.
+struct RopeTask {
+    int head_dim, n_dims;
+    bool neox;  // pairs (i, i + n_dims/2); else (2i, 2i + 1)
+    const float *cos, *sin;
+};
+
+struct Kernels {
+    std::string_view name;                                       // "scalar", "avx2", "avx512"
+    void (*quantize_q8_0)(const float* x, BlockQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
+    void (*quantize_q8_k)(const float* x, BlockQ8_K* y, int n);  // as llama.cpp's quantize_row_q8_K_ref, bit for bit
+    void (*matmul)(const MatmulTask& task);
+    void (*rms_norm)(const float* x, const float* weight, float eps, int n, float* y);  // y may be x
+    void (*rope)(const RopeTask& task, const float* x, float* y);                       // y may be x
+    void (*silu_mul)(const float* gate, const float* up, float* y, int n);              // y may be gate or up
+    void (*add)(const float* a, const float* b, float* y, int n);                       // y may be a or b
+    void (*store_kv)(const KvStore& task);
+    void (*attend)(const AttentionTask& task);
+};
+
+// The tables this program was built with that this CPU can run, best first; the last is scalar.
+std::vector<const Kernels*> usable_kernels();
+// The best one, or the one named by `name`; throws InputError for a name that is unknown or cannot run here.
+const Kernels& select_kernels(std::string_view name = {});
+
+}  // namespace kylin

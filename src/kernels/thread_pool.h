@@ -1,0 +1,28 @@
+// Workers that spin for a while and then sleep. Results never depend on how many there are: a task owns its outputs.
+#pragma once
+#include <functional>
+#include <memory>
+
+namespace kylin {
+
+class ThreadPool {
+public:
+    explicit ThreadPool(int n_threads);  // the caller is one of them; at least 1
+    ~ThreadPool();
+    ThreadPool(const ThreadPool&) = delete;
+    ThreadPool& operator=(const ThreadPool&) = delete;
+
+    int n_threads() const;
+    // Calls task(i) once for every i in [0, n), in any order, on any worker; returns when all are done.
+    // The first exception thrown by a task is rethrown here, after the others have ended. One caller at a time; not reentrant.
+    void run(int n, const std::function<void(int)>& task);
+
+private:
+    struct Shared;
+    std::unique_ptr<Shared> shared_;
+};
+
+// Hardware threads this process may use (its CPU affinity counts).
+int usable_threads();
+
+}  // namespace kylin

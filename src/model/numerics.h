@@ -1,0 +1,95 @@
+// What a forward pass may ask for. One call per stage, over the whole batch, so a virtual call costs nothing.
+// Implementations (numerics/) choose element type, rounding and fusion; the forward pass never sees a number.
+#pragma once
+#include <array>
+#include <atomic>
+#include <span>
+#include <vector>
+
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/probe.h"
+#include "model/stages.h"
+#include "model/weights.h"
+
+namespace kylin {
+
+// A value is known by the stage that made it; its storage belongs to the numerics and lives until that stage is made again.
+struct Value {
+    Stage stage;
+    int rows, width;
+};
+
+struct Norm {
+    const Weight& weight;  // its width is the group: the whole row, or one head
+    float eps;
+};
+
+struct Projection {
+    Stage out;
+    const Weight& weight;
+};
+
+// Public calls check shapes, do the work and offer the result to the probe: this is the only choke point.
+// Not thread-safe; one forward pass at a time.
+class Numerics {
+public:
+    virtual ~Numerics() = default;
+    void attach(Probe* probe) { probe_ = probe; }
+    // Ends the pass at the next stage with Cancelled when the flag is set; nullptr: never.
+    void cancel_on(const std::atomic<bool>* flag) { cancel_ = flag; }
+
+    void begin(const Batch& batch);  // the batch must live until the pass ends
+    void enter_layer(int layer) { layer_ = layer; }
+
+    Value embed(Stage out, const Weight& table);
+    Value norm(Stage out, Value x, Norm norm);
+    Value rope(Stage out, Value x, const Rope& rope);
+    Value attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape);  // writes k and v to the KV cache first
+    Value gated(Stage out, Value x, Projection gate, Projection up);                  // silu(gate) * up
+    Value add(Stage out, Value a, Value b);
+    Value project(Value x, Projection p);
+    std::array<Value, 3> project(Value x, Projection a, Projection b, Projection c);
+    Value outputs_of(Value x);  // keeps only the rows whose logits are asked for; not a stage
+
+    virtual std::vector<double> read(Value v) const = 0;
+    virtual void read_row(Value v, int row, std::span<float> out) const = 0;
+
+protected:
+    virtual void do_begin(const Batch& batch) = 0;
+    virtual void do_embed(Value out, const Weight& table) = 0;
+    virtual void do_norm(Value out, Value x, Norm norm) = 0;
+    virtual void do_rope(Value out, Value x, const Rope& rope) = 0;
+    virtual void do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) = 0;
+    virtual void do_silu_mul(Value out, Value gate, Value up) = 0;
+    virtual void do_add(Value out, Value a, Value b) = 0;
+    virtual void do_project(std::span<const Value> out, Value x, std::span<const Projection> p) = 0;
+    virtual void do_outputs_of(Value x) = 0;
+    virtual void do_write(Value v, std::span<const double> values) = 0;
+    // A fused gate, up and activation; used only when nobody watches ffn_gate or ffn_up. Same bits as the plain path.
+    virtual bool do_gated(Value out, Value x, Projection gate, Projection up);
+
+    const Batch& batch() const { return *batch_; }
+    int layer() const { return layer_; }
+    bool watched(Stage stage) const { return probe_ && probe_->wants(stage, info(stage).scope == Scope::once ? 0 : layer_); }
+    // For values that no call returns (scores, probabilities): shows them; true when the probe wrote to them.
+    bool show_inner(Stage stage, int width, std::span<double> values);
+
+private:
+    Value offer(Value y) {
+        if (probe_ || cancel_) [[unlikely]]
+            show(y);
+        return y;
+    }
+    void show(Value y);
+
+    Probe* probe_ = nullptr;
+    const std::atomic<bool>* cancel_ = nullptr;
+    const Batch* batch_ = nullptr;
+    int layer_ = 0;
+};
+
+// Thrown by a pass whose flag was set; not an error.
+struct Cancelled {};
+
+}  // namespace kylin
