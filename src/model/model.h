@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,9 +28,17 @@ public:
 
 protected:
     explicit Model(Config config) : config_(std::move(config)) {}
-    // The tensor by that name with that shape, or InputError; n_outputs 1 means a vector. find() gives an absent Weight instead.
-    Weight require(const gguf::File& file, std::string_view name, int n_outputs, int width);
-    Weight find(const gguf::File& file, std::string_view name, int n_outputs, int width);
+    Config& mutable_config() { return config_; }
+
+    // What a tensor must look like; n_outputs is 1 for vectors.
+    struct Expect {
+        Role role;
+        int n_outputs, width;
+    };
+    // The tensor by that name with that shape. Throws InputError when it is missing or of another shape.
+    Weight require(const gguf::File& file, const std::string& name, const Expect& expect);
+    // The same, but an absent tensor gives an absent Weight.
+    Weight find(const gguf::File& file, const std::string& name, const Expect& expect);
 
 private:
     Config config_;

@@ -19,8 +19,8 @@ enum class Scope : uint8_t { once, per_layer };
             stage(v_proj, per_layer, "values, all KV heads") stage(q_norm, per_layer, "queries after the per-head norm")                \
                 stage(k_norm, per_layer, "keys after the per-head norm") stage(q_rope, per_layer, "queries after rotation")             \
                     stage(k_rope, per_layer, "keys after rotation, before the KV cache rounds them")                                    \
-                        stage(attn_scores, per_layer, "scaled q.k, [n_heads, n_tokens, n_keys]; shown by plain numerics")               \
-                            stage(attn_probs, per_layer, "softmax of the scores, same shape; shown by plain numerics")                  \
+                        stage(attn_scores, per_layer, "scaled q.k of visible keys, 0 elsewhere, [n_heads, n_tokens, n_keys]")               \
+                            stage(attn_probs, per_layer, "softmax of the scores over visible keys, 0 elsewhere, same shape")                  \
                                 stage(attn_heads, per_layer, "attention output, all heads")                                             \
                                     stage(attn_out, per_layer, "attention output projected to the hidden size")                         \
                                         stage(attn_residual, per_layer, "layer input plus attn_out")                                    \

@@ -1,6 +1,7 @@
 // A matrix or vector of the model, as the file holds it: a view, never a copy.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -8,9 +9,16 @@
 
 namespace kylin {
 
+enum class Role : uint8_t {
+    vector,  // a norm's weight, or factors
+    matrix,  // multiplies rows; may also be looked up, when the output is tied to the embedding
+    table,   // looked up only
+};
+
 struct Weight {
     int id = -1;  // dense, 0 .. Model::n_weights() - 1; -1: absent
     std::string_view name;
+    Role role = Role::vector;
     BlockType type = BlockType::f32;
     int n_outputs = 0;  // rows of the matrix; 1 for a vector
     int width = 0;      // inputs of each output

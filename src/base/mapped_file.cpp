@@ -1,0 +1,70 @@
+// POSIX mapping with the checks that turn odd paths into clear errors.
+#include "base/mapped_file.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <signal.h>
+#include <string>
+#include <string_view>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file_descriptor.h"
+
+namespace kylin {
+namespace {
+
+std::string_view kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "a directory";
+    if (S_ISFIFO(mode)) return "a FIFO";
+    if (S_ISSOCK(mode)) return "a socket";
+    if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+    return "not a regular file";
+}
+
+// Only async-signal-safe calls.
+void report_lost_pages(int) {
+    constexpr std::string_view message = "error: a mapped file was cut short while it was being read\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
+    ::_exit(1);
+}
+
+}  // namespace
+
+MappedFile MappedFile::open(const std::filesystem::path& path) {
+    const std::string name = path.string();
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file) throw InputError(name, std::string("cannot be opened: ") + std::strerror(errno));
+    struct stat status = {};
+    if (::fstat(file.get(), &status) != 0) throw InputError(name, std::string("cannot be examined: ") + std::strerror(errno));
+    if (!S_ISREG(status.st_mode)) throw InputError(name, "is " + std::string(kind_of(status.st_mode)) + ", a regular file is needed");
+    if (status.st_size == 0) return MappedFile();
+    const auto size = static_cast<size_t>(status.st_size);
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (address == MAP_FAILED) throw InputError(name, std::string("cannot be mapped: ") + std::strerror(errno));
+    return MappedFile({static_cast<const std::byte*>(address), size});
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+}
+
+MappedFile::~MappedFile() {
+    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void end_program_when_mapped_file_shrinks() {
+    struct sigaction action = {};
+    action.sa_handler = report_lost_pages;
+    ::sigaction(SIGBUS, &action, nullptr);
+}
+
+}  // namespace kylin

@@ -1,0 +1,29 @@
+// A regular file, mapped for reading. The mapping lives as long as the object.
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+namespace kylin {
+
+class MappedFile {
+public:
+    MappedFile() = default;
+    // Throws InputError for anything but a readable regular file; never waits for a FIFO.
+    static MappedFile open(const std::filesystem::path& path);
+    MappedFile(MappedFile&& other) noexcept;
+    MappedFile& operator=(MappedFile&& other) noexcept;
+    ~MappedFile();
+
+    std::span<const std::byte> bytes() const { return bytes_; }
+
+private:
+    explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+    std::span<const std::byte> bytes_;
+};
+
+// Someone may cut a file short while it is mapped; reading the lost pages raises SIGBUS. For programs, not libraries:
+// from here on that ends the process with one line on stderr and exit status 1 instead of a crash.
+void end_program_when_mapped_file_shrinks();
+
+}  // namespace kylin

@@ -1,0 +1,29 @@
+// What the bytes of a block mean, and how a block is made from floats: the definitions that every kernel is tested against.
+// Scalar and plain; bit-equal to ggml's reference functions (without importance matrix).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "gguf/block_types.h"
+
+namespace kylin {
+
+float f16_to_f32(uint16_t half);    // exact; a NaN becomes quiet
+uint16_t f32_to_f16(float value);   // to the nearest, ties to even; a NaN becomes 0x7E00 with its sign
+float bf16_to_f32(uint16_t brain);  // exact
+uint16_t f32_to_bf16(float value);  // to the nearest, ties to even; a NaN keeps its upper bits and becomes quiet
+
+// The six-bit scale and minimum of sub-block j (0..7) of a Q4_K or Q5_K block.
+struct ScaleMin {
+    uint8_t scale, min;
+};
+ScaleMin unpack_scale_min(const uint8_t (&scales)[12], int j);
+
+// The six-bit scales of the 16 sub-blocks of a Q3_K block, each stored plus 32.
+void unpack_q3_k_scales(const uint8_t (&packed)[12], int8_t (&scales)[16]);
+
+// n values, a multiple of the block; blocks need no alignment.
+void dequantize_row(BlockType type, const std::byte* blocks, float* y, int n);
+void quantize_row(BlockType type, const float* x, std::byte* blocks, int n);
+
+}  // namespace kylin

@@ -1,0 +1,294 @@
+// Rows are F32; where the weights are quantized, the rows' Q8 form is made once, when first needed, and kept beside them.
+// A parallel region is spent only where the shape makes the work large. Threads split outputs, heads or rows, never a sum.
+#include "numerics/fast.h"
+
+#include <algorithm>
+#include <array>
+
+#include "gguf/block_codec.h"
+#include "kernels/packed_matrix.h"
+#include "kernels/thread_pool.h"
+#include "numerics/kv_store.h"
+#include "numerics/positions.h"
+#include "numerics/rope_table.h"
+
+namespace kylin {
+namespace {
+
+class Fast final : public Numerics {
+public:
+    Fast(const Model& model, const NumericsOptions& options, const Progress& progress)
+        : kernels_(select_kernels(options.isa)),
+          pool_(options.n_threads ? options.n_threads : usable_threads()),
+          kv_(model.config(), options.kv, options.n_pages),
+          rope_(model.config().rope) {
+        load_weights(model, progress);
+    }
+
+    std::vector<double> read(Value v) const override {
+        const float* first = buffers_[index(v.stage)].rows.data();
+        return {first, first + v.rows * v.width};
+    }
+    void read_row(Value v, int r, std::span<float> out) const override {
+        std::copy_n(buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, out.begin());
+    }
+
+protected:
+    void do_begin(const Batch& batch) override {
+        const RopeAngles angles = rope_angles(rope_, positions_of(batch));
+        cos_.assign(angles.cos.begin(), angles.cos.end());
+        sin_.assign(angles.sin.begin(), angles.sin.end());
+    }
+    void do_write(Value v, std::span<const double> values) override {
+        std::transform(values.begin(), values.end(), make(v), [](double x) { return static_cast<float>(x); });
+    }
+    void do_embed(Value out, const Weight& table) override {
+        make(out);
+        for_rows(out,
+                 [&](int r) { dequantize_row(table.type, table.row(batch().tokens[static_cast<size_t>(r)]), row(out, r), out.width); });
+    }
+    void do_norm(Value out, Value x, Norm norm) override {
+        make(out);
+        const float* w = vectors_[static_cast<size_t>(norm.weight.id)].data();
+        const int group = norm.weight.width;
+        for_rows(x, [&](int r) {
+            for (int g = 0; g < x.width; g += group) kernels_.rms_norm(row(x, r) + g, w, norm.eps, group, row(out, r) + g);
+        });
+    }
+    void do_rope(Value out, Value x, const Rope& rope) override {
+        make(out);
+        const auto half = static_cast<size_t>(rope.n_dims / 2);
+        for_rows(x, [&](int r) {
+            const size_t at = static_cast<size_t>(r) * half;
+            const RopeTask task{rope.head_dim, rope.n_dims, rope.neox, cos_.data() + at, sin_.data() + at};
+            for (int head = 0; head < x.width; head += rope.head_dim) kernels_.rope(task, row(x, r) + head, row(out, r) + head);
+        });
+    }
+    void do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) override {
+        make(out);
+        store(k, v, shape);
+        attend_stored(out, q, shape);
+    }
+    void do_silu_mul(Value out, Value gate, Value up) override {
+        make(out);
+        for_rows(out, [&](int r) { kernels_.silu_mul(row(gate, r), row(up, r), row(out, r), out.width); });
+    }
+    void do_add(Value out, Value a, Value b) override {
+        make(out);
+        for_rows(out, [&](int r) { kernels_.add(row(a, r), row(b, r), row(out, r), out.width); });
+    }
+    void do_project(std::span<const Value> out, Value x, std::span<const Projection> ps) override {
+        std::vector<Piece> pieces;
+        for (size_t n = 0; n < ps.size(); ++n) {
+            make(out[n]);
+            prepare(x, packed(ps[n].weight).activation());
+            append_pieces(pieces, n, ps[n].weight.n_outputs);
+        }
+        pool_.run(static_cast<int>(pieces.size()), [&](int i) {
+            const Piece& p = pieces[static_cast<size_t>(i)];
+            multiply(out[p.projection], x, ps[p.projection].weight, p);
+        });
+    }
+    bool do_gated(Value out, Value x, Projection gate, Projection up) override {
+        const Value g{gate.out, out.rows, out.width}, u{up.out, out.rows, out.width};
+        for (const Value v : {g, u, out}) make(v);
+        prepare(x, packed(gate.weight).activation());
+        prepare(x, packed(up.weight).activation());
+        std::vector<Piece> pieces;
+        append_pieces(pieces, 0, out.width);
+        pool_.run(static_cast<int>(pieces.size()), [&](int i) {
+            const Piece& p = pieces[static_cast<size_t>(i)];
+            multiply(g, x, gate.weight, p);
+            multiply(u, x, up.weight, p);
+            for (int r = 0; r < out.rows; ++r) kernels_.silu_mul(row(g, r) + p.first, row(u, r) + p.first, row(out, r) + p.first, p.n);
+        });
+        return true;
+    }
+    void do_outputs_of(Value x) override {
+        if (static_cast<int>(batch().outputs.size()) == x.rows) return;
+        drop_quantized(x.stage);
+        int kept = 0;
+        for (const int32_t r : batch().outputs) std::copy_n(row(x, r), x.width, row(x, kept++));
+    }
+
+private:
+    // The rows of a stage, and their quantized forms where those are valid.
+    struct Buffer {
+        std::vector<float> rows;
+        std::vector<std::byte> q8_0, q8_k;
+        bool has_q8_0 = false, has_q8_k = false;
+    };
+    // A range of outputs of one of the projections that share an input.
+    struct Piece {
+        size_t projection;
+        int first, n;
+    };
+
+    static size_t index(Stage s) { return static_cast<size_t>(s); }
+    float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
+    const PackedMatrix& packed(const Weight& w) const { return matrices_[static_cast<size_t>(w.id)]; }
+
+    void drop_quantized(Stage s) { buffers_[index(s)].has_q8_0 = buffers_[index(s)].has_q8_k = false; }
+
+    // Room for a value about to be written.
+    float* make(Value v) {
+        Buffer& b = buffers_[index(v.stage)];
+        const size_t n = static_cast<size_t>(v.rows) * static_cast<size_t>(v.width);
+        if (b.rows.size() < n) b.rows.resize(n);
+        drop_quantized(v.stage);
+        return b.rows.data();
+    }
+
+    template <class F>
+    void for_rows(Value v, F&& f) {
+        constexpr int values_worth_a_region = 1 << 15;  // about 5 µs of elementwise work, ten times a barrier
+        if (v.rows * v.width < values_worth_a_region) {
+            for (int r = 0; r < v.rows; ++r) f(r);
+            return;
+        }
+        const int rows_per_task = std::max(1, values_worth_a_region / v.width);
+        pool_.run((v.rows + rows_per_task - 1) / rows_per_task, [&](int task) {
+            for (int r = task * rows_per_task; r < std::min(v.rows, (task + 1) * rows_per_task); ++r) f(r);
+        });
+    }
+
+    // Makes the form of x that a matrix reads.
+    void prepare(Value x, Activation form) {
+        if (form == Activation::f32) return;
+        Buffer& b = buffers_[index(x.stage)];
+        bool& has = form == Activation::q8_0 ? b.has_q8_0 : b.has_q8_k;
+        if (has) return;
+        std::vector<std::byte>& blocks = form == Activation::q8_0 ? b.q8_0 : b.q8_k;
+        const size_t bytes = activation_bytes(form, x.width);
+        if (blocks.size() < bytes * static_cast<size_t>(x.rows)) blocks.resize(bytes * static_cast<size_t>(x.rows));
+        for_rows(x, [&](int r) {
+            std::byte* y = blocks.data() + bytes * static_cast<size_t>(r);
+            if (form == Activation::q8_0)
+                kernels_.quantize_q8_0(row(x, r), reinterpret_cast<BlockQ8_0*>(y), x.width);
+            else
+                kernels_.quantize_q8_k(row(x, r), reinterpret_cast<BlockQ8_K*>(y), x.width);
+        });
+        has = true;
+    }
+
+    void append_pieces(std::vector<Piece>& pieces, size_t projection, int n_outputs) const {
+        // Eight pieces a thread even out their ends; 32 outputs keep the cost of handing one out below a percent.
+        const int even = n_outputs / (8 * pool_.n_threads()) / panel_outputs * panel_outputs;
+        const int step = std::clamp(even, 32, 512);
+        for (int first = 0; first < n_outputs; first += step) pieces.push_back({projection, first, std::min(step, n_outputs - first)});
+    }
+
+    void multiply(Value out, Value x, const Weight& weight, const Piece& piece) {
+        const PackedMatrix& w = packed(weight);
+        const Buffer& b = buffers_[index(x.stage)];
+        const std::byte* input = w.activation() == Activation::f32    ? reinterpret_cast<const std::byte*>(b.rows.data())
+                                 : w.activation() == Activation::q8_0 ? b.q8_0.data()
+                                                                      : b.q8_k.data();
+        kernels_.matmul({.weights = &w,
+                         .first_output = piece.first,
+                         .n_outputs = piece.n,
+                         .x = input,
+                         .x_stride = activation_bytes(w.activation(), x.width),
+                         .n_rows = x.rows,
+                         .y = row(out, 0) + piece.first,
+                         .y_stride = static_cast<size_t>(out.width)});
+    }
+
+    void store(Value k, Value v, const AttentionShape& s) {
+        for (const Chunk& c : batch().chunks)
+            for_rows({k.stage, c.n_rows, k.width}, [&](int i) {
+                const int position = c.first_position + i, r = c.first_row + i;
+                const int page = c.pages[static_cast<size_t>(position / page_positions)];
+                for (int h = 0; h < s.n_head_kv; ++h)
+                    kernels_.store_kv({.type = kv_.type(),
+                                       .head_dim = s.head_dim,
+                                       .slot = position % page_positions,
+                                       .k = row(k, r) + h * s.head_dim,
+                                       .v = row(v, r) + h * s.head_dim,
+                                       .k_page = kv_.k(layer(), page, h),
+                                       .v_page = kv_.v(layer(), page, h)});
+            });
+    }
+
+    // One task per chunk, KV head and block of rows.
+    void attend_stored(Value out, Value q, const AttentionShape& s) {
+        struct Task {
+            const Chunk* chunk;
+            int head_kv, first, n;  // rows of the chunk
+        };
+        constexpr int rows_per_task = 64;
+        std::vector<Task> tasks;
+        for (const Chunk& c : batch().chunks)
+            for (int first = 0; first < c.n_rows; first += rows_per_task)
+                for (int h = 0; h < s.n_head_kv; ++h) tasks.push_back({&c, h, first, std::min(rows_per_task, c.n_rows - first)});
+        // Later rows see more keys: the longest tasks go first, so that no thread is left with one at the end.
+        std::ranges::reverse(tasks);
+        pool_.run(static_cast<int>(tasks.size()), [&](int i) {
+            const auto& [c, h, first, n] = tasks[static_cast<size_t>(i)];
+            const int position = c->first_position + first;
+            const auto n_pages = static_cast<size_t>((position + n + page_positions - 1) / page_positions);
+            std::vector<const std::byte*> k_pages(n_pages), v_pages(n_pages);
+            for (size_t p = 0; p < n_pages; ++p) {
+                k_pages[p] = kv_.k(layer(), c->pages[p], h);
+                v_pages[p] = kv_.v(layer(), c->pages[p], h);
+            }
+            const int head = h * s.group() * s.head_dim;
+            kernels_.attend({.type = kv_.type(),
+                             .head_dim = s.head_dim,
+                             .group = s.group(),
+                             .n_rows = n,
+                             .first_position = position,
+                             .scale = static_cast<float>(s.scale),
+                             .q = row(q, c->first_row + first) + head,
+                             .q_stride = static_cast<size_t>(q.width),
+                             .out = row(out, c->first_row + first) + head,
+                             .out_stride = static_cast<size_t>(out.width),
+                             .k_pages = k_pages,
+                             .v_pages = v_pages});
+        });
+    }
+
+    void load_weights(const Model& model, const Progress& progress) {
+        const auto weights = model.weights();
+        vectors_.resize(weights.size());
+        matrices_.resize(weights.size());
+        size_t total = 0, done = 0;
+        for (const Weight& w : weights) total += w.role == Role::matrix ? w.data.size() : 0;
+        for (const Weight& w : weights) {
+            const auto id = static_cast<size_t>(w.id);
+            if (w.role == Role::vector) {
+                vectors_[id].resize(static_cast<size_t>(w.width));
+                dequantize_row(w.type, w.row(0), vectors_[id].data(), w.width);
+            } else if (w.role == Role::matrix) {
+                matrices_[id] = PackedMatrix(w.type, w.n_outputs, w.width);
+                pack(matrices_[id], w.data);
+                done += w.data.size();
+                if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
+            }
+        }
+    }
+    void pack(PackedMatrix& m, std::span<const std::byte> source) {
+        constexpr int panels_per_task = 32;
+        pool_.run((m.n_panels() + panels_per_task - 1) / panels_per_task, [&](int task) {
+            const int first = task * panels_per_task;
+            m.pack(source, first, std::min(panels_per_task, m.n_panels() - first));
+        });
+    }
+
+    const Kernels& kernels_;
+    ThreadPool pool_;
+    KvPages kv_;
+    const Rope& rope_;
+    std::vector<float> cos_, sin_;             // of the batch's rows, [rows, n_dims / 2]
+    std::vector<std::vector<float>> vectors_;  // by Weight::id
+    std::vector<PackedMatrix> matrices_;       // by Weight::id
+    std::array<Buffer, n_stages> buffers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Numerics> make_fast(const Model& model, const NumericsOptions& options, const Progress& progress) {
+    return std::make_unique<Fast>(model, options, progress);
+}
+
+}  // namespace kylin
