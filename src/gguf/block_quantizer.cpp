@@ -1,0 +1,480 @@
+// Floats to blocks. The order of every float operation is ggml's, because the bits must be: no sum may be rearranged.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+#include <span>
+
+#include "gguf/block_codec.h"
+
+namespace kylin {
+namespace {
+
+constexpr float smallest_group = 1e-15f;  // a group of values below this is stored as zeros
+
+float to_float(int q) { return static_cast<float>(q); }
+
+// To the nearest integer, ties to even: the sum leaves the integer in the low bits of the float.
+// Outside of +-2^22 the result is wrapped, as ggml's is.
+int nearest(float x) {
+    const auto bits = std::bit_cast<int32_t>(x + 12582912.0f);
+    return (bits & 0x007FFFFF) - 0x00400000;
+}
+
+int nearest_clamped(float x, int low, int high) { return std::clamp(nearest(x), low, high); }
+
+// Toward zero, low eight bits; 0 for what no int holds (a subnormal scale makes infinite quotients).
+uint8_t truncated(float x) {
+    if (!(std::fabs(x) < 0x1p31f)) return 0;
+    return static_cast<uint8_t>(static_cast<int>(x));
+}
+
+// The first of largest magnitude, with its sign.
+float extreme_of(std::span<const float> x) {
+    float magnitude = 0, extreme = 0;
+    for (const float v : x)
+        if (std::fabs(v) > magnitude) {
+            magnitude = std::fabs(v);
+            extreme = v;
+        }
+    return extreme;
+}
+
+struct Range {
+    float min, max;
+};
+Range range_of(std::span<const float> x) {
+    Range range = {FLT_MAX, -FLT_MAX};
+    for (const float v : x) {
+        if (v < range.min) range.min = v;
+        if (v > range.max) range.max = v;
+    }
+    return range;
+}
+
+float inverse_of(float d) { return d != 0 ? 1.0f / d : 0.0f; }
+
+void encode(std::span<const float, 1> x, float& y) { y = x[0]; }
+
+struct F16 {
+    uint16_t bits;
+};
+struct BF16 {
+    uint16_t bits;
+};
+void encode(std::span<const float, 1> x, F16& y) { y.bits = f32_to_f16(x[0]); }
+void encode(std::span<const float, 1> x, BF16& y) { y.bits = f32_to_bf16(x[0]); }
+
+uint8_t joined(int low, int high) { return static_cast<uint8_t>((low & 15) | ((high & 15) << 4)); }
+
+void encode(std::span<const float, 32> x, BlockQ4_0& b) {
+    const float d = extreme_of(x) / -8.0f, inverse = inverse_of(d);
+    const auto quant = [&](float v) { return std::min<int>(15, truncated(v * inverse + 8.5f)); };
+    b.d = f32_to_f16(d);
+    for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(quant(x[i]), quant(x[i + 16]));
+}
+
+void encode(std::span<const float, 32> x, BlockQ4_1& b) {
+    const auto [min, max] = range_of(x);
+    const float d = (max - min) / 15.0f, inverse = inverse_of(d);
+    const auto quant = [&](float v) { return std::min<int>(15, truncated((v - min) * inverse + 0.5f)); };
+    b.d = f32_to_f16(d);
+    b.m = f32_to_f16(min);
+    for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(quant(x[i]), quant(x[i + 16]));
+}
+
+void store_fifth_bits(std::span<const int, 32> q, uint8_t (&qh)[4]) {
+    for (size_t byte = 0; byte < 4; ++byte) {
+        int bits = 0;
+        for (size_t i = 0; i < 8; ++i) bits |= ((q[byte * 8 + i] >> 4) & 1) << i;
+        qh[byte] = static_cast<uint8_t>(bits);
+    }
+}
+
+void encode(std::span<const float, 32> x, BlockQ5_0& b) {
+    const float d = extreme_of(x) / -16.0f, inverse = inverse_of(d);
+    std::array<int, 32> q;
+    for (size_t i = 0; i < 32; ++i) q[i] = std::min<int>(31, truncated(x[i] * inverse + 16.5f));
+    b.d = f32_to_f16(d);
+    store_fifth_bits(q, b.qh);
+    for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(q[i], q[i + 16]);
+}
+
+void encode(std::span<const float, 32> x, BlockQ5_1& b) {
+    const auto [min, max] = range_of(x);
+    const float d = (max - min) / 31.0f, inverse = inverse_of(d);
+    std::array<int, 32> q;
+    for (size_t i = 0; i < 32; ++i) q[i] = truncated((x[i] - min) * inverse + 0.5f);
+    b.d = f32_to_f16(d);
+    b.m = f32_to_f16(min);
+    store_fifth_bits(q, b.qh);
+    for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(q[i], q[i + 16]);
+}
+
+void encode(std::span<const float, 32> x, BlockQ8_0& b) {
+    float magnitude = 0;
+    for (const float v : x) magnitude = magnitude > std::fabs(v) ? magnitude : std::fabs(v);
+    const float d = magnitude / 127.0f, inverse = inverse_of(d);
+    b.d = f32_to_f16(d);
+    for (size_t i = 0; i < 32; ++i) b.qs[i] = static_cast<int8_t>(truncated(std::round(x[i] * inverse)));
+}
+
+// ---- K formats: 256 values in groups of 16 or 32; each group's scale is fitted, then the scales are quantized in turn.
+
+// Where the search for a group's scale and minimum looks: inverse scales (first + step k + n_max) / range, k = 0 .. n_steps.
+struct MinSearch {
+    int n_max;
+    float first, step;
+    int n_steps;
+    bool absolute_error;  // else squared
+};
+
+struct MinFit {
+    float scale, min;  // x is about scale q - min
+};
+
+float weighted_error(const MinSearch& search, std::span<const float> x, std::span<const float> weights, const uint8_t* q, MinFit fit) {
+    float sum = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        const float difference = fit.scale * to_float(q[i]) + fit.min - x[i];
+        sum += weights[i] * (search.absolute_error ? std::fabs(difference) : difference * difference);
+    }
+    return sum;
+}
+
+void quantize_from(float min, float inverse_scale, int n_max, std::span<const float> x, uint8_t* q) {
+    for (size_t i = 0; i < x.size(); ++i) q[i] = static_cast<uint8_t>(nearest_clamped(inverse_scale * (x[i] - min), 0, n_max));
+}
+
+// Weighted sums over one group, w the weights.
+struct Moments {
+    float w, wx;
+};
+Moments moments_of(std::span<const float> x, std::span<const float> weights) {
+    Moments m = {weights[0], weights[0] * x[0]};
+    for (size_t i = 1; i < x.size(); ++i) {
+        m.w += weights[i];
+        m.wx += weights[i] * x[i];
+    }
+    return m;
+}
+
+// The least-squares scale and offset for given quants; false when they do not determine it.
+bool solve(Moments m, std::span<const float> x, std::span<const float> weights, const uint8_t* q, MinFit& fit) {
+    float wq = 0, wqq = 0, wqx = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        const float level = to_float(q[i]);
+        wq += weights[i] * level;
+        wqq += weights[i] * level * level;
+        wqx += weights[i] * level * x[i];
+    }
+    const float determinant = m.w * wqq - wq * wq;
+    if (!(determinant > 0)) return false;
+    fit = {(m.w * wqx - m.wx * wq) / determinant, (wqq * m.wx - wq * wqx) / determinant};
+    if (fit.min > 0) fit = {wqx / wqq, 0};
+    return true;
+}
+
+// Scale and minimum of a group, and its quants 0 .. n_max. (ggml: make_qkx2_quants)
+MinFit fit_with_min(const MinSearch& search, std::span<const float> x, std::span<const float> weights, uint8_t* q) {
+    float min = x[0], max = x[0];
+    for (const float v : x) {
+        if (v < min) min = v;
+        if (v > max) max = v;
+    }
+    if (min > 0) min = 0;
+    if (max == min) {
+        std::fill_n(q, x.size(), uint8_t{0});
+        return {0, -min};
+    }
+    const Moments moments = moments_of(x, weights);
+    const float first_min = min, first_range = max - min, first_inverse = to_float(search.n_max) / first_range;
+    quantize_from(first_min, first_inverse, search.n_max, x, q);
+    MinFit best = {1.0f / first_inverse, first_min};
+    float best_error = weighted_error(search, x, weights, q, best);
+    for (int k = 0; k <= search.n_steps; ++k) {
+        const float inverse = (search.first + search.step * to_float(k) + to_float(search.n_max)) / (max - best.min);
+        uint8_t trial[32];
+        quantize_from(best.min, inverse, search.n_max, x, trial);
+        MinFit fit;
+        if (!solve(moments, x, weights, trial, fit)) continue;
+        const float error = weighted_error(search, x, weights, trial, fit);
+        if (!(error < best_error)) continue;
+        std::copy_n(trial, x.size(), q);
+        best = fit;
+        best_error = error;
+    }
+    return {best.scale, -best.min};
+}
+
+// Scale of a group and its quants, stored plus n_max. (ggml: make_qx_quants, weighted by the squared values)
+float fit_scale(int n_max, std::span<const float> x, uint8_t* q) {
+    const float extreme = extreme_of(x);
+    if (std::fabs(extreme) < smallest_group) {
+        std::fill_n(q, x.size(), uint8_t{0});
+        return 0;
+    }
+    const auto level = [&](float inverse, float v) { return nearest_clamped(inverse * v, -n_max, n_max - 1); };
+    float best_scale = 0, best = 0;
+    // The plain scale first, then nine to either side; each is replaced by the least-squares scale of its quants.
+    for (const int k : {0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+        const float inverse = -(to_float(n_max) + 0.1f * to_float(k)) / extreme;
+        float wqx = 0, wqq = 0;
+        for (const float v : x) {
+            const float l = to_float(level(inverse, v)), weight = v * v;
+            wqx += weight * v * l;
+            wqq += weight * l * l;
+        }
+        if (k == 0) {
+            best_scale = wqq != 0 ? wqx / wqq : 0.0f;
+        } else if (wqq > 0 && wqx * wqx > best * wqq) {
+            best_scale = wqx / wqq;
+        } else {
+            continue;
+        }
+        best = best_scale * wqx;
+        for (size_t i = 0; i < x.size(); ++i) q[i] = static_cast<uint8_t>(level(inverse, x[i]) + n_max);
+    }
+    return best_scale;
+}
+
+// As fit_scale, but moving one quant at a time while that lowers the error. (ggml: make_q3_quants)
+float fit_scale_stepwise(int n_max, std::span<const float> x, uint8_t* q) {
+    const float extreme = extreme_of(x);
+    if (std::fabs(extreme) < smallest_group) {
+        std::fill_n(q, x.size(), uint8_t{0});
+        return 0;
+    }
+    const float inverse = to_float(-n_max) / extreme;
+    int levels[32];
+    float wqx = 0, wqq = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+        levels[i] = nearest_clamped(inverse * x[i], -n_max, n_max - 1);
+        const float weight = x[i] * x[i], l = to_float(levels[i]);
+        wqx += weight * x[i] * l;
+        wqq += weight * l * l;
+    }
+    bool changed = true;
+    for (int round = 0; round < 5 && changed; ++round) {
+        changed = false;
+        for (size_t i = 0; i < x.size(); ++i) {
+            const float weight = x[i] * x[i], old = to_float(levels[i]);
+            float other_qx = wqx - weight * x[i] * old;
+            if (!(other_qx > 0)) continue;
+            float other_qq = wqq - weight * old * old;
+            const int level = nearest_clamped(x[i] * other_qq / other_qx, -n_max, n_max - 1);
+            if (level == levels[i]) continue;
+            const float l = to_float(level);
+            other_qx += weight * x[i] * l;
+            other_qq += weight * l * l;
+            if (other_qq > 0 && other_qx * other_qx * wqq > wqx * wqx * other_qq) {
+                levels[i] = level;
+                wqx = other_qx;
+                wqq = other_qq;
+                changed = true;
+            }
+        }
+    }
+    for (size_t i = 0; i < x.size(); ++i) q[i] = static_cast<uint8_t>(levels[i] + n_max);
+    return wqq > 0 ? wqx / wqq : 0.0f;
+}
+
+// Quants of one group for the scale that was stored in the end; left as fitted where that is 0.
+void requantize(std::span<const float> x, float scale, float min, int low, int high, uint8_t* q) {
+    if (scale == 0) return;
+    for (size_t i = 0; i < x.size(); ++i) q[i] = static_cast<uint8_t>(nearest_clamped((x[i] + min) / scale, low, high) - low);
+}
+
+void store_two_bits(const uint8_t (&q)[256], uint8_t (&qs)[64]) {
+    std::fill(std::begin(qs), std::end(qs), uint8_t{0});
+    for (size_t i = 0; i < 256; ++i) qs[i / 128 * 32 + i % 32] |= static_cast<uint8_t>((q[i] & 3) << (2 * (i % 128 / 32)));
+}
+
+void store_four_bits(const uint8_t (&q)[256], uint8_t (&qs)[128]) {
+    for (size_t i = 0; i < 128; ++i) {
+        const size_t low = i / 32 * 64 + i % 32;
+        qs[i] = joined(q[low], q[low + 32]);
+    }
+}
+
+void encode(std::span<const float, 256> x, BlockQ2_K& b) {
+    constexpr MinSearch search = {.n_max = 3, .first = -0.5f, .step = 0.1f, .n_steps = 15, .absolute_error = true};
+    uint8_t q[256];
+    MinFit fits[16];
+    float max_scale = 0, max_min = 0;
+    for (size_t j = 0; j < 16; ++j) {
+        const auto group = x.subspan(16 * j, 16);
+        float weights[16];
+        for (size_t i = 0; i < 16; ++i) weights[i] = std::fabs(group[i]);
+        fits[j] = fit_with_min(search, group, weights, q + 16 * j);
+        if (fits[j].scale > max_scale) max_scale = fits[j].scale;
+        if (fits[j].min > max_min) max_min = fits[j].min;
+    }
+    const float inverse_scale = 15.0f / max_scale, inverse_min = 15.0f / max_min;
+    for (size_t j = 0; j < 16; ++j) {
+        const int scale = max_scale > 0 ? nearest(inverse_scale * fits[j].scale) : 0;
+        const int min = max_min > 0 ? nearest(inverse_min * fits[j].min) : 0;
+        b.scales[j] = static_cast<uint8_t>(scale | (min << 4));
+    }
+    b.d = f32_to_f16(max_scale > 0 ? max_scale / 15.0f : 0.0f);
+    b.dmin = f32_to_f16(max_min > 0 ? max_min / 15.0f : 0.0f);
+    const float d = f16_to_f32(b.d), dmin = f16_to_f32(b.dmin);
+    for (size_t j = 0; j < 16; ++j)
+        requantize(x.subspan(16 * j, 16), d * to_float(b.scales[j] & 15), dmin * to_float(b.scales[j] >> 4), 0, 3, q + 16 * j);
+    store_two_bits(q, b.qs);
+}
+
+void store_q3_k_scale(int j, int scale, uint8_t (&packed)[12]) {
+    packed[j % 8] |= static_cast<uint8_t>((scale & 15) << (j < 8 ? 0 : 4));
+    packed[8 + j % 4] |= static_cast<uint8_t>((scale >> 4) << (2 * (j / 4)));
+}
+
+void encode(std::span<const float, 256> x, BlockQ3_K& b) {
+    uint8_t q[256];
+    float fitted[16];
+    for (size_t j = 0; j < 16; ++j) fitted[j] = fit_scale_stepwise(4, x.subspan(16 * j, 16), q + 16 * j);
+    b = {};
+    if (const float extreme = extreme_of(fitted); extreme != 0) {
+        const float inverse = -32.0f / extreme;
+        for (int j = 0; j < 16; ++j) {
+            // ggml holds this in eight bits before it clamps.
+            const auto wrapped = static_cast<int8_t>(nearest(inverse * fitted[j]));
+            store_q3_k_scale(j, std::clamp<int>(wrapped, -32, 31) + 32, b.scales);
+        }
+        b.d = f32_to_f16(1.0f / inverse);
+    }
+    int8_t scales[16];
+    unpack_q3_k_scales(b.scales, scales);
+    const float d = f16_to_f32(b.d);
+    for (size_t j = 0; j < 16; ++j) requantize(x.subspan(16 * j, 16), d * to_float(scales[j] - 32), 0, -4, 3, q + 16 * j);
+    for (size_t i = 0; i < 256; ++i)
+        if (q[i] > 3) {
+            b.hmask[i % 32] |= static_cast<uint8_t>(1 << (i / 32));
+            q[i] = static_cast<uint8_t>(q[i] - 4);
+        }
+    store_two_bits(q, b.qs);
+}
+
+void store_scale_min(int j, ScaleMin s, uint8_t (&packed)[12]) {
+    if (j < 4) {
+        packed[j] = s.scale;
+        packed[j + 4] = s.min;
+        return;
+    }
+    packed[j + 4] = joined(s.scale, s.min);
+    packed[j - 4] |= static_cast<uint8_t>((s.scale >> 4) << 6);
+    packed[j] |= static_cast<uint8_t>((s.min >> 4) << 6);
+}
+
+// Q4_K and Q5_K differ in the search and in how the quants are stored.
+template <class Block>
+void encode_scale_min(const MinSearch& search, std::span<const float, 256> x, uint8_t (&q)[256], Block& b) {
+    MinFit fits[8];
+    float max_scale = 0, max_min = 0;
+    for (size_t j = 0; j < 8; ++j) {
+        const auto group = x.subspan(32 * j, 32);
+        float squares = 0;
+        for (const float v : group) squares += v * v;
+        const float typical = std::sqrt(squares / 32.0f);
+        float weights[32];
+        for (size_t i = 0; i < 32; ++i) weights[i] = typical + std::fabs(group[i]);
+        fits[j] = fit_with_min(search, group, weights, q + 32 * j);
+        if (fits[j].scale > max_scale) max_scale = fits[j].scale;
+        if (fits[j].min > max_min) max_min = fits[j].min;
+    }
+    const float inverse_scale = max_scale > 0 ? 63.0f / max_scale : 0.0f;
+    const float inverse_min = max_min > 0 ? 63.0f / max_min : 0.0f;
+    const auto six_bits = [](float v) { return std::min(uint8_t{63}, static_cast<uint8_t>(nearest(v))); };
+    for (int j = 0; j < 8; ++j)
+        store_scale_min(j, {six_bits(inverse_scale * fits[j].scale), six_bits(inverse_min * fits[j].min)}, b.scales);
+    b.d = f32_to_f16(max_scale / 63.0f);
+    b.dmin = f32_to_f16(max_min / 63.0f);
+    const float d = f16_to_f32(b.d), dmin = f16_to_f32(b.dmin);
+    for (size_t j = 0; j < 8; ++j) {
+        const ScaleMin s = unpack_scale_min(b.scales, static_cast<int>(j));
+        requantize(x.subspan(32 * j, 32), d * to_float(s.scale), dmin * to_float(s.min), 0, search.n_max, q + 32 * j);
+    }
+}
+
+void encode(std::span<const float, 256> x, BlockQ4_K& b) {
+    constexpr MinSearch search = {.n_max = 15, .first = -1.0f, .step = 0.1f, .n_steps = 20, .absolute_error = false};
+    uint8_t q[256];
+    encode_scale_min(search, x, q, b);
+    store_four_bits(q, b.qs);
+}
+
+void encode(std::span<const float, 256> x, BlockQ5_K& b) {
+    constexpr MinSearch search = {.n_max = 31, .first = -0.5f, .step = 0.1f, .n_steps = 15, .absolute_error = false};
+    uint8_t q[256];
+    encode_scale_min(search, x, q, b);
+    store_four_bits(q, b.qs);
+    std::fill(std::begin(b.qh), std::end(b.qh), uint8_t{0});
+    for (size_t i = 0; i < 256; ++i) b.qh[i % 32] |= static_cast<uint8_t>((q[i] >> 4) << (i / 32));
+}
+
+void encode(std::span<const float, 256> x, BlockQ6_K& b) {
+    uint8_t q[256];
+    float fitted[16];
+    for (size_t j = 0; j < 16; ++j) fitted[j] = fit_scale(32, x.subspan(16 * j, 16), q + 16 * j);
+    b = {};
+    const float extreme = extreme_of(fitted);
+    if (std::fabs(extreme) < smallest_group) return;
+    const float inverse = -128.0f / extreme;
+    b.d = f32_to_f16(1.0f / inverse);
+    const float d = f16_to_f32(b.d);
+    for (size_t j = 0; j < 16; ++j) {
+        b.scales[j] = static_cast<int8_t>(std::min(127, nearest(inverse * fitted[j])));
+        requantize(x.subspan(16 * j, 16), d * to_float(b.scales[j]), 0, -32, 31, q + 16 * j);
+    }
+    for (size_t i = 0; i < 256; ++i) {
+        const size_t half = i / 128, in_half = i % 128;
+        b.ql[half * 64 + in_half % 64] |= static_cast<uint8_t>((q[i] & 15) << (in_half < 64 ? 0 : 4));
+        b.qh[half * 32 + in_half % 32] |= static_cast<uint8_t>((q[i] >> 4) << (2 * (in_half / 32)));
+    }
+}
+
+template <class Block, size_t values>
+void encode_row(const float* x, std::byte* blocks, int n) {
+    for (size_t i = 0; i < static_cast<size_t>(n); i += values, blocks += sizeof(Block)) {
+        Block block = {};
+        encode(std::span<const float, values>(x + i, values), block);
+        std::memcpy(blocks, &block, sizeof(Block));
+    }
+}
+
+}  // namespace
+
+void quantize_row(BlockType type, const float* x, std::byte* blocks, int n) {
+    switch (type) {
+        case BlockType::f32:
+            return encode_row<float, 1>(x, blocks, n);
+        case BlockType::f16:
+            return encode_row<F16, 1>(x, blocks, n);
+        case BlockType::bf16:
+            return encode_row<BF16, 1>(x, blocks, n);
+        case BlockType::q4_0:
+            return encode_row<BlockQ4_0, 32>(x, blocks, n);
+        case BlockType::q4_1:
+            return encode_row<BlockQ4_1, 32>(x, blocks, n);
+        case BlockType::q5_0:
+            return encode_row<BlockQ5_0, 32>(x, blocks, n);
+        case BlockType::q5_1:
+            return encode_row<BlockQ5_1, 32>(x, blocks, n);
+        case BlockType::q8_0:
+            return encode_row<BlockQ8_0, 32>(x, blocks, n);
+        case BlockType::q2_k:
+            return encode_row<BlockQ2_K, 256>(x, blocks, n);
+        case BlockType::q3_k:
+            return encode_row<BlockQ3_K, 256>(x, blocks, n);
+        case BlockType::q4_k:
+            return encode_row<BlockQ4_K, 256>(x, blocks, n);
+        case BlockType::q5_k:
+            return encode_row<BlockQ5_K, 256>(x, blocks, n);
+        case BlockType::q6_k:
+            return encode_row<BlockQ6_K, 256>(x, blocks, n);
+    }
+}
+
+}  // namespace kylin
