@@ -1,32 +1,47 @@
+// Temporary file, fsync, rename, fsync of the folder: after a crash there is the old file or the new one.
 #include "base/atomic_file.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
 namespace kylin {
 namespace {
 
-constexpr size_t buffer_bytes = 1 << 20;
+constexpr size_t buffer_bytes = size_t{1} << 20;
+
+// A symbolic link stays: its target is replaced.
+std::filesystem::path target_of(const std::filesystem::path& path) {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(path, error)) return path;
+    auto target = std::filesystem::weakly_canonical(path, error);
+    return error ? path : target;
+}
 
 std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-    if (std::filesystem::is_directory(path_)) throw InputError(path_.string(), "is a directory");
-    // Exclusive: the leftover of a process that died, or another writer's file, is never written to.
-    for (int attempt = 0; !file_ && attempt < 100; ++attempt) {
-        temporary_ = path_.string() + ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(attempt);
+AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(target_of(path)) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path_, error);
+    if (std::filesystem::is_directory(status)) throw InputError(path.string(), "is a directory, it cannot be written as a file");
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+        throw InputError(path.string(), "is not a regular file, it would be replaced");
+    const std::string stem = "." + path_.filename().string() + "." + std::to_string(::getpid()) + ".";
+    for (int attempt = 0; !file_; ++attempt) {
+        temporary_ = folder_of(path_) / (stem + std::to_string(attempt) + ".tmp");
         file_ = FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-        if (!file_ && errno != EEXIST) break;
-    }
-    if (!file_) {
-        temporary_.clear();
-        fail("create");
+        if (!file_ && errno != EEXIST) {
+            const int reason = errno;
+            temporary_.clear();
+            fail("cannot be created", reason);
+        }
     }
     buffer_.reserve(buffer_bytes);
 }
@@ -36,10 +51,11 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
+    size_ += bytes.size();
     while (!bytes.empty()) {
-        const size_t n = std::min(bytes.size(), buffer_bytes - buffer_.size());
-        buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(n));
-        bytes = bytes.subspan(n);
+        const auto part = bytes.first(std::min(bytes.size(), buffer_bytes - buffer_.size()));
+        buffer_.insert(buffer_.end(), part.begin(), part.end());
+        bytes = bytes.subspan(part.size());
         if (buffer_.size() == buffer_bytes) flush();
     }
 }
@@ -49,7 +65,7 @@ void AtomicFile::flush() {
     while (!rest.empty()) {
         const ssize_t n = ::write(file_.get(), rest.data(), rest.size());
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) fail("write");
+        if (n < 0) fail("cannot be written", errno);
         rest = rest.subspan(static_cast<size_t>(n));
     }
     buffer_.clear();
@@ -57,17 +73,17 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
     flush();
-    if (::fsync(file_.get()) != 0) fail("sync");
-    if (::close(file_.release()) != 0) fail("close");
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename");
+    if (::fsync(file_.get()) != 0) fail("cannot be made durable", errno);
+    if (::close(file_.release()) != 0) fail("cannot be closed", errno);
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be put in place", errno);
     committed_ = true;
-    // The rename itself is on disk once the folder is; a folder that cannot be synced is no reason to lose the file.
+    // The file is complete and visible; a folder that cannot be synced is no reason to call it failed.
     const FileDescriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder) ::fsync(folder.get());
 }
 
-void AtomicFile::fail(const char* action) const {
-    throw InputError(path_.string(), "cannot " + std::string(action) + ": " + std::strerror(errno));
+void AtomicFile::fail(const char* what, int error) const {
+    throw InputError(path_.string(), std::string(what) + ": " + std::strerror(error));
 }
 
 }  // namespace kylin

@@ -1,6 +1,7 @@
-// A file that appears whole or not at all: written beside its place, synced, renamed over it by commit().
+// A file that appears whole or not at all: bytes go to a temporary file beside it, which takes its name at the end.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <vector>
@@ -9,24 +10,29 @@
 
 namespace kylin {
 
-// Buffered. Every call throws InputError naming the path when the file cannot be written; without commit() nothing stays behind.
 class AtomicFile {
 public:
-    explicit AtomicFile(std::filesystem::path path);
-    ~AtomicFile();
+    // Throws InputError when the folder cannot be written to, or `path` is there and is not a regular file.
+    explicit AtomicFile(const std::filesystem::path& path);
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
+    ~AtomicFile();  // without commit(): removes the temporary file, `path` is as before
 
     void write(std::span<const std::byte> bytes);
+    // Makes the bytes durable, then visible under the path. Nothing may be written afterwards.
     void commit();
+
+    uint64_t size() const { return size_; }
+    const std::filesystem::path& path() const { return path_; }
 
 private:
     void flush();
-    [[noreturn]] void fail(const char* action) const;
+    [[noreturn]] void fail(const char* what, int error) const;
 
     std::filesystem::path path_, temporary_;
     FileDescriptor file_;
     std::vector<std::byte> buffer_;
+    uint64_t size_ = 0;
     bool committed_ = false;
 };
 

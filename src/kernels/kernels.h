@@ -5,7 +5,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -32,8 +31,11 @@ struct MatmulTask {
 };
 
 enum class KvType : uint8_t { f16, f32 };
-inline constexpr int kv_block = 64;               // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
-size_t kv_page_bytes(KvType type, int head_dim);  // of K or of V, one head, one page
+inline constexpr int kv_block = 64;  // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
+// Bytes of a page of K or of V.
+constexpr size_t kv_page_bytes(KvType type, int head_dim) {
+    return static_cast<size_t>(kv_block) * static_cast<size_t>(head_dim) * (type == KvType::f16 ? 2 : 4);
+}
 
 // Writes one position of one KV head into its K page and V page, rounded to the cache type.
 struct KvStore {
@@ -56,7 +58,8 @@ struct AttentionTask {
     size_t q_stride;
     float* out;
     size_t out_stride;
-    std::span<const std::byte*const> k_pages, v_pages;  // of this KV head, in order of position
+    const std::byte* const* k_pages;  // of this KV head, in order of position
+    const std::byte* const* v_pages;
 };
 
 // One head, n_dims of head_dim rotated, the rest copied. cos and sin hold n_dims / 2 values, magnitude scale included.

@@ -14,6 +14,7 @@ class PackedMatrix {
 public:
     PackedMatrix() = default;
     // Reserves the packed bytes; nothing is valid until every panel was packed. Types without kernels of their own are held as F32.
+    // `width` must be a multiple of the source type's block.
     PackedMatrix(BlockType source_type, int n_outputs, int width);
     PackedMatrix(PackedMatrix&& other) noexcept;
     PackedMatrix& operator=(PackedMatrix&& other) noexcept;
@@ -23,14 +24,16 @@ public:
     void pack(std::span<const std::byte> source, int first_panel, int n_panels);
 
     BlockType source_type() const { return source_type_; }
-    BlockType type() const { return type_; }  // as packed
     Activation activation() const;
     int n_outputs() const { return n_outputs_; }
-    int width() const { return width_; }
     int n_panels() const { return (n_outputs_ + panel_outputs - 1) / panel_outputs; }
-    size_t panel_bytes() const { return panel_bytes_; }
     size_t bytes() const { return static_cast<size_t>(n_panels()) * panel_bytes_; }
-    const std::byte* panel(int p) const { return data_ + static_cast<size_t>(p) * panel_bytes_; }
+
+    // What the kernels call is not inline: no copy of it may be compiled for one instruction set and linked into all.
+    BlockType type() const;  // as packed
+    int width() const;
+    size_t panel_bytes() const;
+    const std::byte* panel(int p) const;  // 64-byte aligned, laid out as recipes/panel.h says
 
 private:
     BlockType source_type_ = BlockType::f32, type_ = BlockType::f32;

@@ -14,7 +14,7 @@ public:
 
     int n_threads() const;
     // Calls task(i) once for every i in [0, n), in any order, on any worker; returns when all are done.
-    // The first exception thrown by a task is rethrown here, after the others have ended. One caller at a time; not reentrant.
+    // Of the exceptions thrown by tasks, the one of the lowest i is rethrown here, after all calls. One caller at a time; not reentrant.
     void run(int n, const std::function<void(int)>& task);
 
 private:
@@ -22,7 +22,7 @@ private:
     std::unique_ptr<Shared> shared_;
 };
 
-// Hardware threads this process may use (its CPU affinity counts).
+// Hardware threads this process may use: its CPU affinity and its control group's quota count. At least 1.
 int usable_threads();
 
 }  // namespace kylin

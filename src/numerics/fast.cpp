@@ -190,7 +190,7 @@ private:
                          .x = input,
                          .x_stride = activation_bytes(w.activation(), x.width),
                          .n_rows = x.rows,
-                         .y = row(out, 0) + piece.first,
+                         .y = row(out, 0),
                          .y_stride = static_cast<size_t>(out.width)});
     }
 
@@ -243,8 +243,8 @@ private:
                              .q_stride = static_cast<size_t>(q.width),
                              .out = row(out, c->first_row + first) + head,
                              .out_stride = static_cast<size_t>(out.width),
-                             .k_pages = k_pages,
-                             .v_pages = v_pages});
+                             .k_pages = k_pages.data(),
+                             .v_pages = v_pages.data()});
         });
     }
 

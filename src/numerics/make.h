@@ -22,7 +22,7 @@ struct NumericsOptions {
     int n_pages = 0;          // of the KV cache, page_positions each; at least 1
     KvType kv = KvType::f16;  // fast only
     int n_threads = 0;        // 0: every usable one
-    std::string isa;          // fast only; empty: the best one
+    std::string isa = {};     // fast only; empty: the best one
 };
 
 // Called with the share of the work that is done, 0 .. 1.

@@ -1,6 +1,7 @@
 // The promise of the fast numerics: the same bits for any number of threads, any split into chunks, any company in the batch.
+#include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
-#include <map>
 #include <numeric>
 
 #include "kernels/kernels.h"
@@ -105,7 +106,7 @@ TEST_P(Determinism, CompanyInTheBatch) {
 INSTANTIATE_TEST_SUITE_P(Types, Determinism,
                          testing::Values(BlockType::f32, BlockType::f16, BlockType::bf16, BlockType::q8_0, BlockType::q4_0, BlockType::q5_1,
                                          BlockType::q4_k, BlockType::q5_k, BlockType::q6_k, BlockType::q3_k),
-                         [](const auto& type) { return std::string(info(type.param).name); });
+                         [](const auto& type) { return std::string(kylin::info(type.param).name); });
 
 }  // namespace
 }  // namespace kylin

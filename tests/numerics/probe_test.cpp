@@ -1,6 +1,7 @@
 // Probing reads every stage and changes no bit; forcing puts other values in its place.
+#include <algorithm>
 #include <gtest/gtest.h>
-#include <numeric>
+#include <set>
 
 #include "numerics/make.h"
 #include "support/tiny_model.h"
@@ -87,7 +88,7 @@ TEST_P(Probing, EveryStageMatters) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Numerics, Probing, testing::Values(NumericsKind::fast, NumericsKind::layercast, NumericsKind::oracle),
-                         [](const auto& kind) { return std::string(name(kind.param)); });
+                         [](const testing::TestParamInfo<NumericsKind>& k) { return std::string(name(k.param)); });
 
 TEST(Cancelling, EndsThePassAndTheNextOneWorks) {
     const TinyModel tiny = make_tiny_model({.type = BlockType::f32});

@@ -1,0 +1,87 @@
+// What the matmul and quantize recipes need of x86 beyond X86Floats: bytes, and sums of their products. For the files of isa/ only:
+// everything here is in an unnamed namespace, so that no code compiled for one instruction set can be linked into another.
+#pragma once
+#include "kernels/recipes/vector.h"
+
+namespace kylin {
+namespace {
+
+struct X86Lanes : X86Floats {
+    using Bytes = __m256i;  // 32 bytes
+    using Pairs = __m256i;  // 8 pairs of int16
+
+    static Floats splat_f16(uint16_t v) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(v))); }
+    static Floats load_bf16(const uint16_t* p) {
+        return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
+    }
+    static Ints zero_ints() { return _mm256_setzero_si256(); }
+
+    static Bytes load_bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+    static Bytes splat_byte(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
+    static Bytes splat4(const void* p) {
+        int v;
+        __builtin_memcpy(&v, p, sizeof v);
+        return _mm256_set1_epi32(v);
+    }
+    static Bytes or_bytes(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
+    static Bytes sub_bytes(Bytes a, Bytes b) { return _mm256_sub_epi8(a, b); }
+    static Bytes low_nibbles(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
+    static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }
+    // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
+    static Bytes bit_as_16(Bytes v, int bit) { return _mm256_and_si256(shift_bytes(v, 4 - bit), _mm256_set1_epi8(16)); }
+    static Bytes two_bits_as_16(Bytes v, int i) { return _mm256_and_si256(shift_bytes(v, 4 - 2 * i), _mm256_set1_epi8(48)); }
+
+    static Pairs pairs_u8(const void* p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+    static Pairs pairs_s8(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+    static Pairs splat_pair(const int16_t* p) { return splat4(p); }
+    // From the 16 sums of 16: the 8 sums of 32, twice. They fit in int16.
+    static Pairs sums_of_32(const int16_t* bsums) {
+        const __m128i* p = reinterpret_cast<const __m128i*>(bsums);
+        return _mm256_broadcastsi128_si256(_mm_hadd_epi16(_mm_loadu_si128(p), _mm_loadu_si128(p + 1)));
+    }
+    template <int i>
+    static Pairs pair(Pairs v) {
+        return _mm256_shuffle_epi32(v, i * 0x55);
+    }
+
+    static Ints max_ints(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
+    static Ints magnitude_bits(Floats v) { return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX)); }
+    static unsigned equal_mask(Ints v, int32_t value) {
+        return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(v, _mm256_set1_epi32(value)))));
+    }
+    static int32_t largest(Ints v) {
+        __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+        m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+        return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+    }
+    static uint16_t to_f16(float v) { return _cvtss_sh(v, _MM_FROUND_TO_NEAREST_INT); }
+    static Ints round_half_even(Floats v) { return _mm256_cvtps_epi32(v); }
+    // Not by adding 0.5, which rounds 0.49999997 up: the fraction v - truncated is exact.
+    static Ints round_half_away(Floats v) {
+        const Floats sign_bit = _mm256_set1_ps(-0.0f), truncated = _mm256_round_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+        const Floats fraction = _mm256_andnot_ps(sign_bit, _mm256_sub_ps(v, truncated));
+        const Floats one = _mm256_or_ps(_mm256_and_ps(v, sign_bit), _mm256_set1_ps(1.0f));
+        const Floats away = _mm256_and_ps(_mm256_cmp_ps(fraction, _mm256_set1_ps(0.5f), _CMP_GE_OQ), one);
+        return _mm256_cvttps_epi32(_mm256_add_ps(truncated, away));
+    }
+    // 32 values of -127 .. 127 as bytes, in order.
+    static void store_s8(int8_t* p, Ints a, Ints b, Ints c, Ints d) {
+        const Bytes mixed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+        const Bytes ordered = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), ordered);
+    }
+    // Of 32 bytes, two sums.
+    static void sums_of_16(const int8_t* q, int16_t* sums) {
+        const Bytes biased = _mm256_xor_si256(load_bytes(q), splat_byte(-128));  // q + 128, unsigned
+        const Ints eights = _mm256_sad_epu8(biased, zero_ints());
+        const __m128i low = _mm256_castsi256_si128(eights), high = _mm256_extracti128_si256(eights, 1);
+        sums[0] = static_cast<int16_t>(_mm_cvtsi128_si32(low) + _mm_extract_epi32(low, 2) - 16 * 128);
+        sums[1] = static_cast<int16_t>(_mm_cvtsi128_si32(high) + _mm_extract_epi32(high, 2) - 16 * 128);
+    }
+
+private:
+    static Bytes shift_bytes(Bytes v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
+};
+
+}  // namespace
+}  // namespace kylin

@@ -1,0 +1,244 @@
+// The KV cache and causal attention over it.
+//
+// The float recipe of one query, for the keys in blocks of 64 at absolute positions, in order, all in F32:
+//   s[j] = scale * dot(q, k[j]), the dot an fma chain over head_dim; for a key after the query's position s = -inf
+//   m' = max(m, max s);  c = exp(m - m');  p[j] = exp(s[j] - m')
+//   l = l * c + sum(p), the 64 values folded in halves;  o = o * c, then o = fma(p[j], v[j], o) over the keys up to the position
+// and at the end out = o / l. If m' is -inf, 0 takes its place as the reference of the exponents.
+// A query's chains do not depend on its companions in a tile: a row alone has the bits of the same row in a chunk. The value of a
+// later key is never multiplied, not even by 0: uninitialised slots and infinities of later tokens cannot reach a query.
+#pragma once
+#include "kernels/kernels.h"
+#include "kernels/recipes/math.h"
+
+namespace kylin {
+namespace {
+
+template <class V, class... Tail>
+typename V::Floats load(const float* p, Tail... tail) {
+    return V::load_f32(p, tail...);
+}
+template <class V, class... Tail>
+typename V::Floats load(const uint16_t* p, Tail... tail) {
+    return V::load_f16(p, tail...);
+}
+
+template <class V>
+void store_kv(const KvStore& task) {
+    const size_t width = static_cast<size_t>(task.head_dim), slot = static_cast<size_t>(task.slot);
+    if (task.type == KvType::f32) {
+        float* k = reinterpret_cast<float*>(task.k_page) + slot;
+        float* v = reinterpret_cast<float*>(task.v_page) + slot * width;
+        for (size_t d = 0; d < width; ++d) {
+            k[d * kv_block] = task.k[d];
+            v[d] = task.v[d];
+        }
+        return;
+    }
+    uint16_t* k = reinterpret_cast<uint16_t*>(task.k_page) + slot;
+    uint16_t* v = reinterpret_cast<uint16_t*>(task.v_page) + slot * width;
+    for_each_vector<V>(task.head_dim, [&](int i, auto... tail) {
+        uint16_t rounded[V::lanes];
+        V::store_f16(rounded, V::load_f32(task.k + i, tail...));
+        const int n = task.head_dim - i < V::lanes ? task.head_dim - i : V::lanes;
+        for (int lane = 0; lane < n; ++lane) k[static_cast<size_t>(i + lane) * kv_block] = rounded[lane];
+        V::store_f16(v + i, V::load_f32(task.v + i, tail...), tail...);
+    });
+}
+
+// Both products of attention add to c[j] the sum over i < depth of a[i] * b[i][j], an fma chain over i that starts at c[j]:
+// scores from a query and keys, outputs from probabilities and values.
+struct ProductRow {
+    const float* a;
+    float* c;
+    size_t depth;
+};
+template <class Element>
+struct Lines {
+    const Element* at;
+    size_t stride, n_columns;
+};
+
+// T rows times N vectors of columns, over lines first .. last - 1; `tail` is the number of columns where they do not fill a vector.
+template <class V, size_t T, size_t N, class Element, class... Tail>
+void add_tile(const ProductRow* rows, Lines<Element> b, size_t j, size_t first, size_t last, Tail... tail) {
+    constexpr size_t lanes = V::lanes;
+    typename V::Floats sum[T][N];
+    const float* a[T];
+    for (size_t t = 0; t < T; ++t) {
+        a[t] = rows[t].a;
+        for (size_t v = 0; v < N; ++v) sum[t][v] = V::load_f32(rows[t].c + j + v * lanes, tail...);
+    }
+    for (size_t i = first; i < last; ++i) {
+        typename V::Floats line[N];
+        for (size_t v = 0; v < N; ++v) line[v] = load<V>(b.at + i * b.stride + j + v * lanes, tail...);
+        for (size_t t = 0; t < T; ++t) {
+            const typename V::Floats factor = V::splat(a[t][i]);
+            for (size_t v = 0; v < N; ++v) sum[t][v] = V::fma(factor, line[v], sum[t][v]);
+        }
+    }
+    for (size_t t = 0; t < T; ++t)
+        for (size_t v = 0; v < N; ++v) V::store(rows[t].c + j + v * lanes, sum[t][v], tail...);
+}
+
+// As many vectors of columns as leave registers for a line of b and an element of a, and enough chains to hide the latency of fma.
+template <class V, size_t T>
+constexpr size_t tile_vectors() {
+    return T == 1 ? 8 : V::registers >= 32 ? (T == 2 ? 8 : 4) : (T == 2 ? 4 : 2);
+}
+
+template <class V, size_t T, class Element>
+void add_columns(const ProductRow* rows, Lines<Element> b, size_t first, size_t last) {
+    constexpr size_t lanes = V::lanes, n_vectors = tile_vectors<V, T>();
+    size_t j = 0;
+    for (; j + n_vectors * lanes <= b.n_columns; j += n_vectors * lanes) add_tile<V, T, n_vectors>(rows, b, j, first, last);
+    for (; j + lanes <= b.n_columns; j += lanes) add_tile<V, T, 1>(rows, b, j, first, last);
+    if (j < b.n_columns) add_tile<V, T, 1>(rows, b, j, first, last, static_cast<int>(b.n_columns - j));
+}
+
+// The depth that the T rows share, together; then what a row has beyond the first one's, alone.
+template <class V, size_t T, class Element>
+void add_rows(const ProductRow* rows, Lines<Element> b) {
+    add_columns<V, T>(rows, b, 0, rows[0].depth);
+    for (size_t t = 1; t < T; ++t)
+        if (rows[t].depth > rows[0].depth) add_columns<V, 1>(rows + t, b, rows[0].depth, rows[t].depth);
+}
+
+// Requires that depth does not decrease from row to row.
+template <class V, class Element>
+void multiply(const ProductRow* rows, size_t n, Lines<Element> b) {
+    for (; n >= 6; n -= 6, rows += 6) add_rows<V, 6>(rows, b);
+    if (n >= 4) add_rows<V, 4>(rows, b), n -= 4, rows += 4;
+    if (n >= 2) add_rows<V, 2>(rows, b), n -= 2, rows += 2;
+    if (n > 0) add_rows<V, 1>(rows, b);
+}
+
+// Consecutive queries of a task, in the order of their rows, so that their numbers of keys do not decrease.
+template <class V, class Element>
+class AttentionTile {
+public:
+    static constexpr size_t max_queries = 48;
+
+    AttentionTile(const AttentionTask& task, size_t first, size_t n) : task_(task), width_(static_cast<size_t>(task.head_dim)), n_(n) {
+        const size_t group = static_cast<size_t>(task.group);
+        for (size_t t = 0; t < n; ++t) {
+            const size_t row = (first + t) / group, column = (first + t) % group * width_;
+            queries_[t] = {.q = task.q + row * task.q_stride + column,
+                           .out = task.out + row * task.out_stride + column,
+                           .n_keys = static_cast<size_t>(task.first_position) + row + 1,
+                           .max = -__builtin_inff(),
+                           .sum = 0};
+            for (size_t d = 0; d < width_; ++d) queries_[t].out[d] = 0;
+        }
+    }
+
+    void run() {
+        for (size_t page = 0; page * block < queries_[n_ - 1].n_keys; ++page) {
+            while (queries_[begin_].n_keys <= page * block) ++begin_;
+            for (size_t t = begin_; t < n_; ++t) n_keys_[t] = least(queries_[t].n_keys - page * block, block);
+            score(reinterpret_cast<const Element*>(task_.k_pages[page]));
+            for (size_t t = begin_; t < n_; ++t) soften(queries_[t], scores_[t], n_keys_[t]);
+            add_values(reinterpret_cast<const Element*>(task_.v_pages[page]));
+        }
+        for (size_t t = 0; t < n_; ++t) {
+            const typename V::Floats sum = V::splat(queries_[t].sum);
+            update_output(queries_[t], [&](auto o) { return V::div(o, sum); });
+        }
+    }
+
+private:
+    struct Query {
+        const float* q;
+        float* out;
+        size_t n_keys;
+        float max, sum;
+    };
+    static constexpr size_t block = kv_block, direct_queries = 6;
+    static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+    void score(const Element* page) {
+        for (size_t t = begin_; t < n_; ++t)
+            for (size_t j = 0; j < block; ++j) scores_[t][j] = 0;
+        // Not beyond the last key of the tile, in steps of 16; soften() drops what a query does not attend to.
+        const size_t n_columns = least(block, (n_keys_[n_ - 1] + 15) / 16 * 16);
+        for (size_t d = 0; d < width_; d += block) {
+            const size_t n_lines = least(block, width_ - d);
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {queries_[t].q + d, scores_[t], n_lines};
+            multiply_block({page + d * block, block, n_columns}, n_lines);
+        }
+    }
+
+    void add_values(const Element* page) {
+        for (size_t d = 0; d < width_; d += block) {
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {scores_[t], queries_[t].out + d, n_keys_[t]};
+            multiply_block({page + d, width_, least(block, width_ - d)}, n_keys_[n_ - 1]);
+        }
+    }
+
+    // A few queries read the page itself; more share one conversion to F32, of a part that fits the first-level cache.
+    void multiply_block(Lines<Element> b, size_t n_lines) {
+        if (n_ - begin_ <= direct_queries) return multiply<V>(rows_ + begin_, n_ - begin_, b);
+        for (size_t i = 0; i < n_lines; ++i)
+            for_each_vector<V>(static_cast<int>(b.n_columns),
+                               [&](int j, auto... tail) { V::store(block_[i] + j, load<V>(b.at + i * b.stride + j, tail...), tail...); });
+        multiply<V>(rows_ + begin_, n_ - begin_, Lines<float>{block_[0], block, b.n_columns});
+    }
+
+    // Scores become exponentials relative to the largest score so far; what was summed before is scaled to it.
+    void soften(Query& query, float* scores, size_t n_keys) {
+        constexpr size_t lanes = V::lanes, n_vectors = block / lanes;
+        typename V::Floats s[n_vectors];
+        const typename V::Floats scale = V::splat(task_.scale), absent = V::splat(-__builtin_inff());
+        for (size_t v = 0; v < n_vectors; ++v)
+            s[v] = V::select(V::first(static_cast<int>(n_keys) - static_cast<int>(v * lanes)),
+                             V::mul(scale, V::load_f32(scores + v * lanes)), absent);
+        typename V::Floats largest = s[0];
+        for (size_t v = 1; v < n_vectors; ++v) largest = V::max(largest, s[v]);
+        const float block_max = max_lanes<V>(largest), max = query.max > block_max ? query.max : block_max;
+        const float reference = max == -__builtin_inff() ? 0.0f : max;
+
+        for (size_t v = 0; v < n_vectors; ++v) {
+            s[v] = exp<V>(V::sub(s[v], V::splat(reference)));
+            V::store(scores + v * lanes, s[v]);
+        }
+        for (size_t half = n_vectors / 2; half > 0; half /= 2)
+            for (size_t v = 0; v < half; ++v) s[v] = V::add(s[v], s[v + half]);
+        float correction[lanes];
+        V::store(correction, exp<V>(V::splat(query.max - reference)));
+        query.max = max;
+        query.sum = query.sum * correction[0] + sum_lanes<V>(s[0]);
+        if (correction[0] == 1.0f) return;
+        const typename V::Floats factor = V::splat(correction[0]);
+        update_output(query, [&](auto o) { return V::mul(o, factor); });
+    }
+
+    template <class Update>
+    void update_output(const Query& query, Update update) {
+        for_each_vector<V>(task_.head_dim,
+                           [&](int d, auto... tail) { V::store(query.out + d, update(V::load_f32(query.out + d, tail...)), tail...); });
+    }
+
+    const AttentionTask& task_;
+    const size_t width_, n_;
+    size_t begin_ = 0;  // queries before it have seen all their keys
+    Query queries_[max_queries] = {};
+    size_t n_keys_[max_queries];  // in the page at hand
+    ProductRow rows_[max_queries];
+    alignas(64) float scores_[max_queries][block];  // later exponentials
+    alignas(64) float block_[block][block];
+};
+
+template <class V, class Element>
+void attend_as(const AttentionTask& task) {
+    constexpr size_t step = AttentionTile<V, Element>::max_queries;
+    const size_t n = static_cast<size_t>(task.n_rows) * static_cast<size_t>(task.group);
+    for (size_t first = 0; first < n; first += step) AttentionTile<V, Element>(task, first, n - first < step ? n - first : step).run();
+}
+
+template <class V>
+void attend(const AttentionTask& task) {
+    task.type == KvType::f16 ? attend_as<V, uint16_t>(task) : attend_as<V, float>(task);
+}
+
+}  // namespace
+}  // namespace kylin

@@ -1,0 +1,33 @@
+// The matmul of an instruction set: which recipe computes which packed type.
+#pragma once
+#include "kernels/recipes/tile_32.h"
+#include "kernels/recipes/tile_float.h"
+#include "kernels/recipes/tile_k.h"
+
+namespace kylin {
+
+template <class V>
+void matmul(const MatmulTask& task) {
+    switch (task.weights->type()) {
+        case BlockType::q4_k:
+            return walk_tiles<V, SuperBlocks<V, FormatQ4K<V>>>(task, 8);
+        case BlockType::q5_k:
+            return walk_tiles<V, SuperBlocks<V, FormatQ5K<V>>>(task, 8);
+        case BlockType::q6_k:
+            return walk_tiles<V, SuperBlocksQ6K<V>>(task, 8);
+        case BlockType::q8_0:
+            return walk_tiles<V, Blocks32<V, FormatQ8_0<V>>>(task, 8);
+        case BlockType::q4_0:
+            return walk_tiles<V, Blocks32<V, FormatQ4_0<V>>>(task, 8);
+        case BlockType::q5_0:
+            return walk_tiles<V, Blocks32<V, FormatQ5_0<V>>>(task, 8);
+        case BlockType::f16:
+            return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task, 4);
+        case BlockType::bf16:
+            return walk_tiles<V, FloatColumns<V, FormatBF16<V>>>(task, 4);
+        default:
+            return walk_tiles<V, FloatColumns<V, FormatF32<V>>>(task, 4);
+    }
+}
+
+}  // namespace kylin

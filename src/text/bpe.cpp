@@ -1,0 +1,129 @@
+#include "text/bpe.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "text/unicode.h"
+
+namespace kylin {
+namespace {
+
+constexpr std::string_view merges_key = "tokenizer.ggml.merges";
+
+// Reads "left right" against the vocabulary.
+class MergeReader {
+public:
+    MergeReader(const gguf::File& file, const Vocabulary& vocabulary) : file_(file), vocabulary_(vocabulary) {}
+
+    struct Tokens {
+        int32_t left, right, merged;
+    };
+    Tokens read(const std::string& line, size_t rank) {
+        const size_t space = line.find(' ', 1);  // a token may itself begin with a space
+        if (space == std::string::npos || space + 1 == line.size()) fail(line, rank, "is not two tokens with a space between them");
+        const auto known = [&](std::string_view text) {
+            const auto id = vocabulary_.find(text);
+            if (!id) fail(line, rank, "needs \"" + to_valid_utf8(text) + "\", which is no token");
+            return *id;
+        };
+        const std::string_view left = std::string_view(line).substr(0, space), right = std::string_view(line).substr(space + 1);
+        joined_.assign(left).append(right);
+        // Most files list the merged tokens in the order of their merges: look at the next one before searching.
+        const bool expected = next_ < vocabulary_.size() && vocabulary_.text(next_) == joined_;
+        const Tokens tokens = {known(left), known(right), expected ? next_ : known(joined_)};
+        next_ = tokens.merged + 1;
+        return tokens;
+    }
+
+private:
+    [[noreturn]] void fail(const std::string& line, size_t rank, const std::string& what) const {
+        file_.fail(merges_key, "merge " + std::to_string(rank) + " \"" + to_valid_utf8(line) + "\" " + what);
+    }
+
+    const gguf::File& file_;
+    const Vocabulary& vocabulary_;
+    std::string joined_;
+    int32_t next_ = 0;
+};
+
+}  // namespace
+
+MergeTable::MergeTable(const gguf::File& file, const Vocabulary& vocabulary) {
+    const std::vector<std::string>* merges = file.find_strings(merges_key);
+    if (!merges) file.fail(merges_key, "is missing");
+    MergeReader reader(file, vocabulary);
+    std::vector<Slot> entries;
+    entries.reserve(merges->size());
+    for (const std::string& line : *merges) {
+        const auto rank = static_cast<uint32_t>(entries.size());
+        const auto [left, right, merged] = reader.read(line, rank);
+        entries.push_back({key(left, right), {rank, merged}});
+    }
+    fill(entries);
+}
+
+// Filling is nothing but cache misses; asking for the slots ahead of time halves the loading of a table of 150 000 merges.
+void MergeTable::fill(const std::vector<Slot>& entries) {
+    constexpr size_t ahead = 16;
+    slots_.resize(std::bit_ceil(entries.size() + entries.size() / 2 + 1));
+    for (size_t i = 0; i < entries.size(); ++i) {
+        if (i + ahead < entries.size()) __builtin_prefetch(&slots_[home(entries[i + ahead].key)], 1);
+        Slot& slot = slots_[slot_of(entries[i].key)];
+        if (slot.key == no_key) slot = entries[i];  // when a merge is said twice the first rank counts, as in llama.cpp
+    }
+}
+
+// The slot that holds the key, or the empty one where it belongs.
+size_t MergeTable::slot_of(uint64_t key) const {
+    const size_t mask = slots_.size() - 1;
+    size_t at = home(key);
+    while (slots_[at].key != key && slots_[at].key != no_key) at = (at + 1) & mask;
+    return at;
+}
+
+const Merge* MergeTable::find(int32_t left, int32_t right) const {
+    const Slot& slot = slots_[slot_of(key(left, right))];
+    return slot.key == no_key ? nullptr : &slot.merge;
+}
+
+void PairMerger::merge(const std::vector<int32_t>& bytes, std::vector<int32_t>& out) {
+    const auto n = static_cast<int32_t>(bytes.size());
+    symbols_.resize(bytes.size());
+    for (int32_t i = 0; i < n; ++i) symbols_[static_cast<size_t>(i)] = {bytes[static_cast<size_t>(i)], i - 1, i + 1 < n ? i + 1 : -1};
+    heap_.clear();
+    for (int32_t i = 0; i + 1 < n; ++i) offer(i);
+    while (!heap_.empty()) {
+        std::pop_heap(heap_.begin(), heap_.end());
+        const Candidate best = heap_.back();
+        heap_.pop_back();
+        join(best);
+    }
+    for (const Symbol& s : symbols_)
+        if (s.token >= 0) out.push_back(s.token);
+}
+
+void PairMerger::offer(int32_t left_at) {
+    const Symbol& left = symbols_[static_cast<size_t>(left_at)];
+    const int32_t right = symbols_[static_cast<size_t>(left.next)].token;
+    const Merge* merge = table_.find(left.token, right);
+    if (!merge) return;
+    heap_.push_back({merge->rank, left_at, left.token, right, merge->merged});
+    std::push_heap(heap_.begin(), heap_.end());
+}
+
+void PairMerger::join(const Candidate& best) {
+    Symbol& left = symbols_[static_cast<size_t>(best.left_at)];
+    if (left.token != best.left || left.next < 0) return;
+    Symbol& right = symbols_[static_cast<size_t>(left.next)];
+    if (right.token != best.right) return;
+    left.token = best.merged;
+    left.next = right.next;
+    right.token = -1;
+    if (left.next >= 0) {
+        symbols_[static_cast<size_t>(left.next)].previous = best.left_at;
+        offer(best.left_at);
+    }
+    if (left.previous >= 0) offer(left.previous);
+}
+
+}  // namespace kylin
