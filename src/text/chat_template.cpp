@@ -89,7 +89,8 @@ std::vector<Segment> ChatTemplate::render(const Conversation& conversation) cons
     variables.emplace_back("bos_token", jinja::Value::source(bos_));
     variables.emplace_back("eos_token", jinja::Value::source(eos_));
     // Last, because the first of a name counts.
-    for (const auto& [name, value] : conversation.variables.items()) variables.emplace_back(name, jinja::from_json(value, limits.value_depth));
+    for (const auto& [name, value] : conversation.variables.items())
+        variables.emplace_back(name, jinja::from_json(value, limits.value_depth));
     return to_segments(jinja::render(program_->body, variables, limits));
 }
 

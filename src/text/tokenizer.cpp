@@ -144,7 +144,8 @@ std::vector<int32_t> Tokenizer::encode(std::span<const Segment> segments) const 
     size_t done = 0;
     for (const auto& [begin, end] : joined.parsed) {
         for (size_t at = begin; at < end;) {
-            const auto id = tables_->special.may_begin(text[at]) ? tables_->special.longest_prefix(text.substr(at, end - at)) : std::nullopt;
+            const auto id =
+                tables_->special.may_begin(text[at]) ? tables_->special.longest_prefix(text.substr(at, end - at)) : std::nullopt;
             if (!id) {
                 ++at;
                 continue;
@@ -186,7 +187,8 @@ bool Tokenizer::is_special(int32_t id) const {
 bool Tokenizer::ends_generation(int32_t id) const { return std::binary_search(end_of_generation_.begin(), end_of_generation_.end(), id); }
 
 void Tokenizer::check_id(int32_t id) const {
-    if (id < 0 || id >= n_tokens()) throw InputError("token " + std::to_string(id), "is not in the vocabulary of " + std::to_string(n_tokens()));
+    if (id < 0 || id >= n_tokens())
+        throw InputError("token " + std::to_string(id), "is not in the vocabulary of " + std::to_string(n_tokens()));
 }
 
 }  // namespace kylin

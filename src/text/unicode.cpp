@@ -1,12 +1,11 @@
 // Categories, case and composition come from utf8proc; the rest is small enough to be here.
 #include "text/unicode.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <span>
 #include <stdexcept>
+#include <utf8proc.h>
 #include <vector>
 
 #include "base/utf8.h"
@@ -26,11 +25,14 @@ CharClass look_up_class(char32_t c) {
         case UTF8PROC_CATEGORY_LL:
         case UTF8PROC_CATEGORY_LT:
         case UTF8PROC_CATEGORY_LM:
-        case UTF8PROC_CATEGORY_LO: return CharClass::letter;
+        case UTF8PROC_CATEGORY_LO:
+            return CharClass::letter;
         case UTF8PROC_CATEGORY_ND:
         case UTF8PROC_CATEGORY_NL:
-        case UTF8PROC_CATEGORY_NO: return CharClass::number;
-        default: return CharClass::other;
+        case UTF8PROC_CATEGORY_NO:
+            return CharClass::number;
+        default:
+            return CharClass::other;
     }
 }
 

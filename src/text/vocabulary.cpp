@@ -9,7 +9,8 @@
 namespace kylin {
 namespace {
 
-constexpr std::string_view tokens_key = "tokenizer.ggml.tokens", types_key = "tokenizer.ggml.token_type", scores_key = "tokenizer.ggml.scores";
+constexpr std::string_view tokens_key = "tokenizer.ggml.tokens", types_key = "tokenizer.ggml.token_type",
+                           scores_key = "tokenizer.ggml.scores";
 
 // Byte-level BPE writes every byte as a visible character: printable Latin-1 as itself, the others from U+0100 on.
 constexpr bool is_itself(int byte) { return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE; }
@@ -99,15 +100,20 @@ void Vocabulary::add_bytes(const gguf::File& file, int32_t id) {
     const std::string_view text = this->text(id);
     switch (type(id)) {
         case TokenType::control:
-        case TokenType::user_defined: bytes_.add(text); return;
-        case TokenType::unused: bytes_.add({}); return;
+        case TokenType::user_defined:
+            bytes_.add(text);
+            return;
+        case TokenType::unused:
+            bytes_.add({});
+            return;
         case TokenType::byte: {
             const auto byte = parse_byte_token(text);
             if (!byte) file.fail(tokens_key, "token " + std::to_string(id) + " " + quoted(text) + " has the type byte but is not <0xHH>");
             bytes_.add({&*byte, 1});
             return;
         }
-        default: break;
+        default:
+            break;
     }
     bytes_.add(to_bytes(text));
 }
@@ -121,7 +127,8 @@ void Vocabulary::index(const gguf::File& file) {
         size_t at = h & mask;
         for (; slots_[at].id >= 0; at = (at + 1) & mask)
             if (slots_[at].tag == static_cast<uint32_t>(h >> 32) && text(slots_[at].id) == text(id))
-                file.fail(tokens_key, "tokens " + std::to_string(slots_[at].id) + " and " + std::to_string(id) + " are both " + quoted(text(id)));
+                file.fail(tokens_key,
+                          "tokens " + std::to_string(slots_[at].id) + " and " + std::to_string(id) + " are both " + quoted(text(id)));
         slots_[at] = {static_cast<uint32_t>(h >> 32), id};
     }
 }

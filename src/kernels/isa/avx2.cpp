@@ -13,7 +13,8 @@ struct Avx2 : X86Lanes {
     using Sums = __m256i;  // 16 int16, two of each output
     static constexpr int products = 2;
     static constexpr int sum_max = INT16_MAX;
-    static constexpr int float_panels = 2;
+    static constexpr int signed_input_max = 127;
+    static constexpr size_t byte_panels = 2, byte_rows = 4, signed_panels = 2, signed_rows = 4;
 
     // g++ 12 else computes all products of an unrolled tile first and spills every one: 1.5 times slower.
     static Sums keep(Sums v) {
@@ -22,7 +23,12 @@ struct Avx2 : X86Lanes {
     }
 
     static Sums zero_sums() { return _mm256_setzero_si256(); }
-    static Sums dot_u8(Sums sums, Bytes w, Bytes x) { return keep(_mm256_add_epi16(sums, _mm256_maddubs_epi16(w, x))); }
+    // Column c of the sums of P panels, with 4 inputs.
+    template <size_t P, size_t C>
+    static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
+        const Bytes inputs = splat4(x);
+        for (size_t p = 0; p < P; ++p) sums[p][c] = keep(_mm256_add_epi16(sums[p][c], _mm256_maddubs_epi16(w[p], inputs)));
+    }
 
     using Scales = __m256i;  // 16 int16, two of each output
     static Scales scales(const uint8_t* p) {
@@ -32,22 +38,28 @@ struct Avx2 : X86Lanes {
                                                 4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1);
         return _mm256_shuffle_epi8(_mm256_set1_epi64x(bytes), spread);
     }
-    static Scales even_scales(Pairs v) {
-        return _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13)));
-    }
-    static Scales odd_scales(Pairs v) {
-        return _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15)));
+    // The first or the second of every pair.
+    static Scales alternate_scales(const void* pairs, int which) {
+        const __m256i first = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13));
+        return _mm256_shuffle_epi8(pairs_s8(pairs), _mm256_add_epi8(first, splat_byte(2 * which)));
     }
     static Ints add_scaled(Ints total, Sums sums, Scales scale) { return keep(_mm256_add_epi32(total, _mm256_madd_epi16(sums, scale))); }
     static Ints add_sums(Ints total, Sums sums) { return keep(_mm256_add_epi32(total, _mm256_madd_epi16(sums, _mm256_set1_epi16(1)))); }
     static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return _mm256_add_epi32(total, _mm256_madd_epi16(a, b)); }
 
+    // A signed product is |w| * (x with the sign of w). Not by vpsignb: it needs the pipes of the products.
     struct SignedBytes {
-        Bytes magnitude, value;
+        Bytes magnitude, negative;
     };
-    static SignedBytes split_sign(Bytes v) { return {_mm256_abs_epi8(v), v}; }
-    static Sums dot_s8(Sums sums, SignedBytes w, Bytes x) {
-        return keep(_mm256_add_epi16(sums, _mm256_maddubs_epi16(w.magnitude, _mm256_sign_epi8(x, w.value))));
+    static SignedBytes signed_weights(Bytes v) { return {_mm256_abs_epi8(v), _mm256_cmpgt_epi8(_mm256_setzero_si256(), v)}; }
+    static Ints add_bias(Ints bias, SignedBytes) { return bias; }
+    template <size_t P, size_t C>
+    static void dot_s8(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
+        const Bytes inputs = splat4(x);
+        for (size_t p = 0; p < P; ++p) {
+            const Bytes turned = _mm256_sub_epi8(_mm256_xor_si256(inputs, w[p].negative), w[p].negative);
+            sums[p][c] = keep(_mm256_add_epi16(sums[p][c], _mm256_maddubs_epi16(w[p].magnitude, turned)));
+        }
     }
 };
 

@@ -13,30 +13,39 @@ struct Avx512 : X86Lanes {
     using Sums = __m256i;  // 8 int32
     static constexpr int products = 4;
     static constexpr int sum_max = INT32_MAX;
-    static constexpr int float_panels = 2;
-
-    static Sums keep(Sums v) {
-        asm("" : "+v"(v));
-        return v;
-    }
+    static constexpr int signed_input_max = 255;
+    static constexpr size_t byte_panels = 1, byte_rows = 8, signed_panels = 2, signed_rows = 8;
 
     static Sums zero_sums() { return _mm256_setzero_si256(); }
-    static Sums dot_u8(Sums sums, Bytes w, Bytes x) { return keep(_mm256_dpbusd_epi32(sums, w, x)); }
+    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions.
+    template <size_t P, size_t C>
+    static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
+        for (size_t p = 0; p < P; ++p)
+            asm("vpdpbusd %2%{1to8%}, %1, %0" : "+v"(sums[p][c]) : "v"(w[p]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
+    }
 
     using Scales = __m256i;  // 8 int32
     static Scales scales(const uint8_t* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
-    static Scales even_scales(Pairs v) { return _mm256_srai_epi32(_mm256_slli_epi32(v, 16), 16); }
-    static Scales odd_scales(Pairs v) { return _mm256_srai_epi32(v, 16); }
-    static Ints add_scaled(Ints total, Sums sums, Scales scale) { return keep(_mm256_add_epi32(total, _mm256_mullo_epi32(sums, scale))); }
+    // The first or the second of every pair.
+    static Scales alternate_scales(const void* pairs, int which) {
+        const Pairs v = pairs_s8(pairs);
+        return _mm256_srai_epi32(which ? v : _mm256_slli_epi32(v, 16), 16);
+    }
+    static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm256_add_epi32(total, _mm256_mullo_epi32(sums, scale)); }
     static Ints add_sums(Ints total, Sums sums) { return _mm256_add_epi32(total, sums); }
     static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return _mm256_dpwssd_epi32(total, a, b); }
 
-    struct SignedBytes {
-        Bytes magnitude, value;
-    };
-    static SignedBytes split_sign(Bytes v) { return {_mm256_abs_epi8(v), v}; }
-    static Sums dot_s8(Sums sums, SignedBytes w, Bytes x) {
-        return keep(_mm256_dpbusd_epi32(sums, w.magnitude, _mm256_sign_epi8(x, w.value)));
+    // A signed product is (x + 128) * w - 128 * w; the second part is the same for all rows.
+    using SignedBytes = Bytes;
+    static SignedBytes signed_weights(Bytes v) { return v; }
+    static Ints add_bias(Ints bias, SignedBytes w) { return _mm256_dpbusd_epi32(bias, splat_byte(-128), w); }
+    template <size_t P, size_t C>
+    static void dot_s8(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
+        const Bytes inputs = _mm256_xor_si256(splat4(x), splat_byte(-128));
+        for (size_t p = 0; p < P; ++p) {
+            sums[p][c] = _mm256_dpbusd_epi32(sums[p][c], inputs, w[p]);
+            asm("" : "+v"(sums[p][c]));
+        }
     }
 };
 

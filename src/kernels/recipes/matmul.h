@@ -10,23 +10,23 @@ template <class V>
 void matmul(const MatmulTask& task) {
     switch (task.weights->type()) {
         case BlockType::q4_k:
-            return walk_tiles<V, SuperBlocks<V, FormatQ4K<V>>>(task, 8);
+            return walk_tiles<V, SuperBlocks<V, FormatQ4K<V>>>(task);
         case BlockType::q5_k:
-            return walk_tiles<V, SuperBlocks<V, FormatQ5K<V>>>(task, 8);
+            return walk_tiles<V, SuperBlocks<V, FormatQ5K<V>>>(task);
         case BlockType::q6_k:
-            return walk_tiles<V, SuperBlocksQ6K<V>>(task, 8);
+            return walk_tiles<V, SuperBlocksQ6K<V>>(task);
         case BlockType::q8_0:
-            return walk_tiles<V, Blocks32<V, FormatQ8_0<V>>>(task, 8);
+            return walk_tiles<V, Blocks32<V, FormatQ8_0<V>>>(task);
         case BlockType::q4_0:
-            return walk_tiles<V, Blocks32<V, FormatQ4_0<V>>>(task, 8);
+            return walk_tiles<V, Blocks32<V, FormatQ4_0<V>>>(task);
         case BlockType::q5_0:
-            return walk_tiles<V, Blocks32<V, FormatQ5_0<V>>>(task, 8);
+            return walk_tiles<V, Blocks32<V, FormatQ5_0<V>>>(task);
         case BlockType::f16:
-            return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task, 4);
+            return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task);
         case BlockType::bf16:
-            return walk_tiles<V, FloatColumns<V, FormatBF16<V>>>(task, 4);
+            return walk_tiles<V, FloatColumns<V, FormatBF16<V>>>(task);
         default:
-            return walk_tiles<V, FloatColumns<V, FormatF32<V>>>(task, 4);
+            return walk_tiles<V, FloatColumns<V, FormatF32<V>>>(task);
     }
 }
 

@@ -10,49 +10,64 @@ namespace kylin {
 // Of a quant in a file -128 may occur, of an activation it never does.
 static_assert(32 * 128 * 127 < (1 << 24));
 
-// Format: max (largest magnitude), quant_bytes (of a block of a panel) and signed_weights(block, group).
+// Format: max (largest magnitude), quant_bytes (of a block of a panel) and weights(quants of a block, group).
 template <class V, class Format>
 struct Blocks32 {
-    static constexpr int panels = 1;
-    static constexpr int groups_per_sum = 8 * V::products * Format::max * 127 <= V::sum_max ? 8 : 1;
-    static_assert(groups_per_sum * V::products * Format::max * 127 <= V::sum_max);
+    static constexpr size_t panels = V::signed_panels, rows = V::signed_rows;
+    static constexpr int groups_per_sum = 8 * V::products * Format::max * V::signed_input_max <= V::sum_max ? 8 : 1;
+    static_assert(groups_per_sum * V::products * Format::max * V::signed_input_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        static_assert(P == 1);
-        const int n_blocks = in.width / 32;
-        const std::byte* quants = in.panel;
-        const auto* scales = reinterpret_cast<const uint16_t*>(in.panel + static_cast<size_t>(n_blocks) * Format::quant_bytes);
-        for (size_t c = 0; c < C; ++c) total[0][c] = V::zero();
-        for (int b = 0; b < n_blocks; ++b) {
+        clear<V>(total);
+        const size_t n_blocks = static_cast<size_t>(in.width) / 32;
+        for (size_t b = 0; b < n_blocks; ++b) {
+            const std::byte* w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = in.panel + p * in.panel_bytes + b * Format::quant_bytes;
             const BlockQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_0*>(in.x + c * in.x_stride) + b;
-            typename V::Ints isum[C];
-            sum_block<C>(quants, x, isum);
-            const typename V::Floats d = V::load_f16(scales);
-            for (size_t c = 0; c < C; ++c) total[0][c] = V::fma(V::mul(d, V::splat_f16(x[c]->d)), V::to_float(isum[c]), total[0][c]);
-            quants += Format::quant_bytes;
-            scales += panel_outputs;
+            if (C <= streaming_rows)
+                for (size_t p = 0; p < P; ++p) V::prefetch(w[p] + prefetch_distance, Format::quant_bytes);
+            typename V::Ints isum[P][C];
+            sum_block<P, C>(w, x, isum);
+            for (size_t p = 0; p < P; ++p) {
+                const std::byte* scales = in.panel + p * in.panel_bytes + n_blocks * Format::quant_bytes;
+                const typename V::Floats d = V::load_f16(reinterpret_cast<const uint16_t*>(scales) + b * panel_outputs);
+                for (size_t c = 0; c < C; ++c) total[p][c] = V::fma(V::mul(d, V::splat_f16(x[c]->d)), V::to_float(isum[p][c]), total[p][c]);
+            }
         }
     }
 
 private:
-    template <size_t C>
-    static void sum_block(const std::byte* quants, const BlockQ8_0* const (&x)[C], typename V::Ints (&isum)[C]) {
-        typename V::Sums dot[C];
-        for (size_t c = 0; c < C; ++c) {
-            isum[c] = V::zero_ints();
-            dot[c] = V::zero_sums();
+    template <size_t P, size_t C>
+    static void sum_block(const std::byte* const (&quants)[P], const BlockQ8_0* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        typename V::Sums dot[P][C];
+        typename V::Ints bias[P];
+        for (size_t p = 0; p < P; ++p) {
+            bias[p] = V::zero_ints();
+            for (size_t c = 0; c < C; ++c) {
+                isum[p][c] = V::zero_ints();
+                dot[p][c] = V::zero_sums();
+            }
         }
+#pragma GCC unroll 8
         for (int group = 0; group < 8; ++group) {
-            const typename V::SignedBytes w = V::split_sign(Format::weights(quants, group));
-            for (size_t c = 0; c < C; ++c) dot[c] = V::dot_s8(dot[c], w, V::splat4(x[c]->qs + 4 * group));
-            if ((group + 1) % groups_per_sum == 0)
-                for (size_t c = 0; c < C; ++c) {
-                    isum[c] = V::add_sums(isum[c], dot[c]);
-                    dot[c] = V::zero_sums();
+            typename V::SignedBytes w[P];
+            for (size_t p = 0; p < P; ++p) {
+                w[p] = V::signed_weights(Format::weights(quants[p], group));
+                bias[p] = V::add_bias(bias[p], w[p]);
+            }
+            for (size_t c = 0; c < C; ++c) {
+                V::dot_s8(dot, c, w, x[c]->qs + 4 * group);
+                if ((group + 1) % groups_per_sum != 0) continue;
+                for (size_t p = 0; p < P; ++p) {
+                    isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
+                    dot[p][c] = V::zero_sums();
                 }
+            }
         }
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c < C; ++c) isum[p][c] = V::sub_ints(isum[p][c], bias[p]);
     }
 };
 

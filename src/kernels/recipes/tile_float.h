@@ -11,12 +11,11 @@ namespace kylin {
 // Format: Element and load(elements of one input).
 template <class V, class Format>
 struct FloatColumns {
-    static constexpr int panels = V::float_panels;
+    static constexpr size_t panels = 2, rows = 4;  // 8 sums in flight hide the latency of fma on two pipes
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        for (size_t p = 0; p < P; ++p)
-            for (size_t c = 0; c < C; ++c) total[p][c] = V::zero();
+        clear<V>(total);
         for (int k = 0; k < in.width; k += float_chunk) {
             const int n = in.width - k < float_chunk ? in.width - k : float_chunk;
             typename V::Floats part[P][C];

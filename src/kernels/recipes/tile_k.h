@@ -20,52 +20,61 @@ static_assert(int64_t{256} * 63 * q8_max * 128 < INT32_MAX);
 // 8 lanes with a share of 32 inputs each, as other engines sum them, would even be exact in F32.
 static_assert(int64_t{32} * 32 * q8_max * 128 < (1 << 24));
 
-// What Q4_K and Q5_K share. Format: Block, max (largest quant) and weights(block, sub-block, pair, low, high).
+// What Q4_K and Q5_K share. Format: Block, max (largest quant), groups_per_sum and weights(block, sub-block, pair, low, high).
 template <class V, class Format>
 struct SuperBlocks {
-    static constexpr int panels = 1;
+    using Block = typename Format::Block;
+    static constexpr size_t panels = V::byte_panels, rows = V::byte_rows;
     static_assert(Format::groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        static_assert(P == 1);
-        const auto* w = reinterpret_cast<const typename Format::Block*>(in.panel);
-        for (size_t c = 0; c < C; ++c) total[0][c] = V::zero();
+        clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
+            const Block* w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const Block*>(in.panel + p * in.panel_bytes) + b;
             const BlockQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
-            typename V::Ints isum[C];
-            for (size_t c = 0; c < C; ++c) isum[c] = V::zero_ints();
-            for (int s = 0; s < 8; ++s) add_sub_block<C>(w[b], s, x, isum);
-            const typename V::Floats d = V::load_f16(w[b].d), dmin = V::load_f16(w[b].dmin);
-            for (size_t c = 0; c < C; ++c) {
-                const typename V::Floats dy = V::splat(x[c]->d);
-                total[0][c] = V::fma(V::mul(d, dy), V::to_float(isum[c]), total[0][c]);
-                total[0][c] = V::fnma(V::mul(dmin, dy), V::to_float(sum_mins(w[b], *x[c])), total[0][c]);
+            if (C <= streaming_rows) prefetch_ahead<V>(w);
+            typename V::Ints isum[P][C];
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
+            for (int s = 0; s < 8; ++s) add_sub_block<P, C>(w, s, x, isum);
+            for (size_t p = 0; p < P; ++p) {
+                const typename V::Floats d = V::load_f16(w[p]->d), dmin = V::load_f16(w[p]->dmin);
+                for (size_t c = 0; c < C; ++c) {
+                    const typename V::Floats dy = V::splat(x[c]->d);
+                    total[p][c] = V::fma(V::mul(d, dy), V::to_float(isum[p][c]), total[p][c]);
+                    total[p][c] = V::fnma(V::mul(dmin, dy), V::to_float(sum_mins(*w[p], *x[c])), total[p][c]);
+                }
             }
         }
     }
 
 private:
-    template <size_t C>
-    static void add_sub_block(const typename Format::Block& w, int s, const BlockQ8_K* const (&x)[C], typename V::Ints (&isum)[C]) {
-        typename V::Sums dot[C];
-        for (size_t c = 0; c < C; ++c) dot[c] = V::zero_sums();
-        const typename V::Scales scale = V::scales(w.scales[s]);
+    template <size_t P, size_t C>
+    static void add_sub_block(const Block* const (&w)[P], int s, const BlockQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        typename V::Sums dot[P][C];
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+#pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
-            typename V::Bytes low, high;
-            Format::weights(w, s, i, low, high);
-            for (size_t c = 0; c < C; ++c) dot[c] = V::dot_u8(dot[c], low, V::splat4(x[c]->qs + 32 * s + 4 * i));
-            for (size_t c = 0; c < C; ++c) dot[c] = V::dot_u8(dot[c], high, V::splat4(x[c]->qs + 32 * s + 16 + 4 * i));
+            typename V::Bytes low[P], high[P];
+            for (size_t p = 0; p < P; ++p) Format::weights(*w[p], s, i, low[p], high[p]);
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + 32 * s + 4 * i);
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + 32 * s + 16 + 4 * i);
             if ((2 * i + 2) % Format::groups_per_sum == 0)
-                for (size_t c = 0; c < C; ++c) {
-                    isum[c] = V::add_scaled(isum[c], dot[c], scale);
-                    dot[c] = V::zero_sums();
+                for (size_t p = 0; p < P; ++p) {
+                    const typename V::Scales scale = V::scales(w[p]->scales[s]);
+                    for (size_t c = 0; c < C; ++c) {
+                        isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale);
+                        dot[p][c] = V::zero_sums();
+                    }
                 }
         }
     }
 
-    static typename V::Ints sum_mins(const typename Format::Block& w, const BlockQ8_K& x) {
+    static typename V::Ints sum_mins(const Block& w, const BlockQ8_K& x) {
         const typename V::Pairs sums = V::sums_of_32(x.bsums);
         typename V::Ints msum = V::zero_ints();
         msum = V::dot_pairs(msum, V::pairs_u8(w.mins[0]), V::template pair<0>(sums));
@@ -101,52 +110,61 @@ struct FormatQ5K {
 
 template <class V>
 struct SuperBlocksQ6K {
-    static constexpr int panels = 1;
+    static constexpr size_t panels = V::byte_panels, rows = V::byte_rows;
     static constexpr int groups_per_sum = 4 * V::products * 63 * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * 63 * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        static_assert(P == 1);
-        const auto* w = reinterpret_cast<const PanelQ6K*>(in.panel);
-        for (size_t c = 0; c < C; ++c) total[0][c] = V::zero();
+        clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
+            const PanelQ6K* w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const PanelQ6K*>(in.panel + p * in.panel_bytes) + b;
             const BlockQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
-            typename V::Ints isum[C], offset[C];
-            for (size_t c = 0; c < C; ++c) isum[c] = offset[c] = V::zero_ints();
-            for (int s = 0; s < 8; ++s) {
-                const typename V::Pairs pairs = V::pairs_s8(w[b].scales[s]);
-                for (size_t c = 0; c < C; ++c) offset[c] = V::dot_pairs(offset[c], pairs, V::splat_pair(x[c]->bsums + 2 * s));
-                add_sub_block<C>(w[b], 2 * s, V::even_scales(pairs), x, isum);
-                add_sub_block<C>(w[b], 2 * s + 1, V::odd_scales(pairs), x, isum);
-            }
-            const typename V::Floats d = V::load_f32(w[b].d);
-            for (size_t c = 0; c < C; ++c) {
-                const typename V::Ints sum = V::sub_ints(isum[c], V::template shift_left<5>(offset[c]));
-                total[0][c] = V::fma(V::mul(d, V::splat(x[c]->d)), V::to_float(sum), total[0][c]);
+            if (C <= streaming_rows) prefetch_ahead<V>(w);
+            typename V::Ints isum[P][C];
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) isum[p][c] = offset(*w[p], *x[c]);
+            for (int s = 0; s < 16; ++s) add_sub_block<P, C>(w, s, x, isum);
+            for (size_t p = 0; p < P; ++p) {
+                const typename V::Floats d = V::load_f32(w[p]->d);
+                for (size_t c = 0; c < C; ++c) total[p][c] = V::fma(V::mul(d, V::splat(x[c]->d)), V::to_float(isum[p][c]), total[p][c]);
             }
         }
     }
 
 private:
-    template <size_t C>
-    static void add_sub_block(const PanelQ6K& w, int s, typename V::Scales scale, const BlockQ8_K* const (&x)[C],
-                              typename V::Ints (&isum)[C]) {
-        typename V::Sums dot[C];
-        for (size_t c = 0; c < C; ++c) dot[c] = V::zero_sums();
-        const typename V::Bytes h = V::load_bytes(w.high[s]);
+    // The products are those of q, not of q - 32: minus 32 times the sum of scale * x.
+    static typename V::Ints offset(const PanelQ6K& w, const BlockQ8_K& x) {
+        typename V::Ints sum = V::zero_ints();
+        for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(w.scales[s]), V::splat_pair(x.bsums + 2 * s));
+        return V::sub_ints(V::zero_ints(), V::template shift_left<5>(sum));
+    }
+
+    template <size_t P, size_t C>
+    static void add_sub_block(const PanelQ6K* const (&w)[P], int s, const BlockQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        typename V::Sums dot[P][C];
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+        typename V::Scales scale[P];
+        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2], s % 2);
+#pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
-            const typename V::Bytes q = V::load_bytes(w.low[s][i]);
-            const typename V::Bytes first = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
-            const typename V::Bytes second = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
-            for (size_t c = 0; c < C; ++c) dot[c] = V::dot_u8(dot[c], first, V::splat4(x[c]->qs + 16 * s + 8 * i));
-            for (size_t c = 0; c < C; ++c) dot[c] = V::dot_u8(dot[c], second, V::splat4(x[c]->qs + 16 * s + 8 * i + 4));
+            typename V::Bytes first[P], second[P];
+            for (size_t p = 0; p < P; ++p) {
+                const typename V::Bytes q = V::load_bytes(w[p]->low[s][i]), h = V::load_bytes(w[p]->high[s]);
+                first[p] = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
+                second[p] = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
+            }
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, first, x[c]->qs + 16 * s + 8 * i);
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, second, x[c]->qs + 16 * s + 8 * i + 4);
             if ((2 * i + 2) % groups_per_sum == 0)
-                for (size_t c = 0; c < C; ++c) {
-                    isum[c] = V::add_scaled(isum[c], dot[c], scale);
-                    dot[c] = V::zero_sums();
-                }
+                for (size_t p = 0; p < P; ++p)
+                    for (size_t c = 0; c < C; ++c) {
+                        isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
+                        dot[p][c] = V::zero_sums();
+                    }
         }
     }
 };

@@ -4,8 +4,7 @@
 //
 //   load_f32 load_f16 store store_f16    also with n: only the first n lanes are touched, the others read as 0
 //   min max                              of a pair with a NaN: the second
-//   store_f16 round                      to nearest, ties to even
-//   to_ints                              as round; the value must fit
+//   store_f16                            rounds to nearest, ties to even
 //   select(m, a, b)                      a where m holds, else b
 //   Squares                              8 sums of squares in double; a square of a float is exact there
 #pragma once
@@ -102,15 +101,6 @@ struct ScalarFloats {
     static Floats min(Floats a, Floats b) {
         return each<float>([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
     }
-    static Floats abs(Floats a) {
-        return each<float>([&](int i) { return __builtin_fabsf(a.v[i]); });
-    }
-    static Floats round(Floats a) {
-        return each<float>([&](int i) { return __builtin_rintf(a.v[i]); });
-    }
-    static Mask less(Floats a, Floats b) {
-        return each<bool>([&](int i) { return a.v[i] < b.v[i]; });
-    }
     static Mask first(int n) {  // lanes 0 .. n - 1
         return each<bool>([&](int i) { return i < n; });
     }
@@ -118,9 +108,6 @@ struct ScalarFloats {
         return each<float>([&](int i) { return m.v[i] ? a.v[i] : b.v[i]; });
     }
 
-    static Ints to_ints(Floats a) {
-        return each<int32_t>([&](int i) { return static_cast<int32_t>(__builtin_rintf(a.v[i])); });
-    }
     static Floats to_float(Ints a) {
         return each<float>([&](int i) { return static_cast<float>(a.v[i]); });
     }
@@ -209,13 +196,9 @@ struct X86Floats {
     static Floats fnma(Floats a, Floats b, Floats c) { return _mm256_fnmadd_ps(a, b, c); }
     static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
     static Floats min(Floats a, Floats b) { return _mm256_min_ps(a, b); }
-    static Floats abs(Floats a) { return _mm256_andnot_ps(splat(-0.0f), a); }
-    static Floats round(Floats a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-    static Mask less(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
     static Mask first(int n) { return _mm256_castsi256_ps(first_ints(n)); }
     static Floats select(Mask m, Floats a, Floats b) { return _mm256_blendv_ps(b, a, m); }
 
-    static Ints to_ints(Floats a) { return _mm256_cvtps_epi32(a); }
     static Floats to_float(Ints a) { return _mm256_cvtepi32_ps(a); }
     static Ints bits(Floats a) { return _mm256_castps_si256(a); }
     static Floats from_bits(Ints a) { return _mm256_castsi256_ps(a); }

@@ -1,4 +1,6 @@
 // Looking into values: items, members, arguments.
+#include <algorithm>
+
 #include "text/jinja/builtins.h"
 #include "text/jinja/python_text.h"
 
@@ -6,15 +8,15 @@ namespace kylin::jinja {
 
 List iterate(const Value& value, Run& run) {
     if (const List* list = value.as_list()) {
-        run.spend(list->items.size());
+        run.spend(value.width());
         return *list;
     }
     List items;
     if (const Dict* dict = value.as_dict()) {
-        run.spend(dict->items.size());
+        run.spend(value.width());
         for (const auto& [key, item] : dict->items) items.items.push_back(key);
     } else if (const Text* text = value.as_text()) {
-        run.spend(text->size());
+        run.spend(text->size() * 8);  // each character becomes a value
         const auto starts = character_starts(text->bytes());
         for (size_t i = 0; i + 1 < starts.size(); ++i) items.items.push_back(text->substr(starts[i], starts[i + 1] - starts[i]));
     } else if (!value.is_undefined()) {
@@ -33,7 +35,7 @@ bool contains(const Value& haystack, const Value& needle, Run& run) {
         return dict->find(needle) != nullptr;
     }
     for (const Value& item : iterate(haystack, run).items)
-        if (equal(item, needle)) return true;
+        if (same(item, needle, run)) return true;
     return false;
 }
 
@@ -50,6 +52,16 @@ Value member(const Value& object, std::string_view name, Run& run) {
             if (key == name) return value;
     }
     return Undefined{std::string(name)};
+}
+
+Text print(const Value& value, Run& run) {
+    run.spend(value.weight());
+    return to_text(value);
+}
+
+bool same(const Value& a, const Value& b, Run& run) {
+    run.spend(std::min(a.weight(), b.weight()));
+    return equal(a, b);
 }
 
 const Value& contained(const Value& value, Run& run) {

@@ -29,9 +29,15 @@ Value compute_integers(Operator op, int64_t a, int64_t b, Run& run) {
     int64_t result = 0;
     bool overflow = false;
     switch (op) {
-        case Operator::add: overflow = __builtin_add_overflow(a, b, &result); break;
-        case Operator::subtract: overflow = __builtin_sub_overflow(a, b, &result); break;
-        case Operator::multiply: overflow = __builtin_mul_overflow(a, b, &result); break;
+        case Operator::add:
+            overflow = __builtin_add_overflow(a, b, &result);
+            break;
+        case Operator::subtract:
+            overflow = __builtin_sub_overflow(a, b, &result);
+            break;
+        case Operator::multiply:
+            overflow = __builtin_mul_overflow(a, b, &result);
+            break;
         case Operator::power:
             if (b < 0) return Value(std::pow(static_cast<double>(a), static_cast<double>(b)));
             return Value(integer_power(a, b, run));
@@ -56,11 +62,16 @@ Value compute_integers(Operator op, int64_t a, int64_t b, Run& run) {
 
 Value compute_floats(Operator op, double a, double b, Run& run) {
     switch (op) {
-        case Operator::add: return Value(a + b);
-        case Operator::subtract: return Value(a - b);
-        case Operator::multiply: return Value(a * b);
-        case Operator::power: return Value(std::pow(a, b));
-        default: break;
+        case Operator::add:
+            return Value(a + b);
+        case Operator::subtract:
+            return Value(a - b);
+        case Operator::multiply:
+            return Value(a * b);
+        case Operator::power:
+            return Value(std::pow(a, b));
+        default:
+            break;
     }
     if (b == 0) run.fail("division by zero");
     if (op == Operator::divide) return Value(a / b);
@@ -76,7 +87,7 @@ Value add_sequences(const Value& left, const Value& right, Run& run) {
         return sum;
     }
     if (left.as_list() && right.as_list() && left.as_list()->is_tuple == right.as_list()->is_tuple) {
-        run.spend(left.as_list()->items.size() + right.as_list()->items.size());
+        run.spend(left.width() + right.width());
         List sum = *left.as_list();
         sum.items.insert(sum.items.end(), right.as_list()->items.begin(), right.as_list()->items.end());
         return sum;
@@ -88,7 +99,7 @@ Value multiply_sequence(const Value& sequence, int64_t times, Run& run) {
     if (sequence.as_text()) return repeat(*sequence.as_text(), times, run);
     List out{{}, sequence.as_list()->is_tuple};
     for (int64_t i = 0; i < times && !sequence.as_list()->items.empty(); ++i) {
-        run.spend(sequence.as_list()->items.size());
+        run.spend(sequence.width());
         out.items.insert(out.items.end(), sequence.as_list()->items.begin(), sequence.as_list()->items.end());
     }
     return out;
@@ -103,7 +114,7 @@ bool ordered_less(const Value& left, const Value& right, Run& run) {
 }  // namespace
 
 Value compute(Operator op, const Value& left, const Value& right, Run& run) {
-    if (op == Operator::concatenate) return add_sequences(to_text(left), to_text(right), run);
+    if (op == Operator::concatenate) return add_sequences(print(left, run), print(right, run), run);
     if (left.integer() && right.integer()) return compute_integers(op, *left.integer(), *right.integer(), run);
     if (left.number() && right.number()) return compute_floats(op, *left.number(), *right.number(), run);
     if (op == Operator::add) return add_sequences(left, right, run);
@@ -116,14 +127,22 @@ Value compute(Operator op, const Value& left, const Value& right, Run& run) {
 
 bool compare(Comparator comparator, const Value& left, const Value& right, Run& run) {
     switch (comparator) {
-        case Comparator::equal: return equal(left, right);
-        case Comparator::not_equal: return !equal(left, right);
-        case Comparator::less: return ordered_less(left, right, run);
-        case Comparator::less_equal: return ordered_less(left, right, run) || equal(left, right);
-        case Comparator::greater: return ordered_less(right, left, run);
-        case Comparator::greater_equal: return ordered_less(right, left, run) || equal(left, right);
-        case Comparator::in: return contains(right, left, run);
-        case Comparator::not_in: return !contains(right, left, run);
+        case Comparator::equal:
+            return same(left, right, run);
+        case Comparator::not_equal:
+            return !same(left, right, run);
+        case Comparator::less:
+            return ordered_less(left, right, run);
+        case Comparator::less_equal:
+            return ordered_less(left, right, run) || same(left, right, run);
+        case Comparator::greater:
+            return ordered_less(right, left, run);
+        case Comparator::greater_equal:
+            return ordered_less(right, left, run) || same(left, right, run);
+        case Comparator::in:
+            return contains(right, left, run);
+        case Comparator::not_in:
+            return !contains(right, left, run);
     }
     run.fail("unknown comparison");
 }

@@ -3,8 +3,8 @@
 //   not = "not" not | comparison                       comparison = sum (("==" | "!=" | "<" | ... | ["not"] "in") sum)*
 //   sum = concat (("+" | "-") concat)*                 concat = product ("~" product)*
 //   product = power (("*" | "/" | "//" | "%") power)*  power = unary ("**" unary)*
-//   unary = ("-" | "+") unary | primary postfix*       postfix = "." name | "[" key "]" | "(" arguments ")" | "|" filter | "is" ["not"] test
-//   primary = literal | name | "(" tuple ")" | "[" items "]" | "{" pairs "}"
+//   unary = ("-" | "+") unary | primary postfix*       postfix = "." name | "[" key "]" | "(" arguments ")" | "|" filter | "is" ["not"]
+//   test primary = literal | name | "(" tuple ")" | "[" items "]" | "{" pairs "}"
 #pragma once
 #include <memory>
 #include <string>
@@ -82,8 +82,8 @@ struct Conditional {  // without "else", `otherwise` is null
 };
 
 struct Expr {
-    using Node = std::variant<Literal, Name, ListLiteral, DictLiteral, Member, Subscript, Slice, Call, Filter, Test, Unary, Binary, Comparison,
-                              Conditional>;
+    using Node = std::variant<Literal, Name, ListLiteral, DictLiteral, Member, Subscript, Slice, Call, Filter, Test, Unary, Binary,
+                              Comparison, Conditional>;
     Node node;
     size_t line;
     int depth;  // of the tree; the parser bounds it, because evaluating and destroying recurse

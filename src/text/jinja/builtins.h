@@ -27,6 +27,10 @@ bool contains(const Value& haystack, const Value& needle, Run& run);
 // object.name or object[name], as templates read members; undefined when there is none.
 Value member(const Value& object, std::string_view name, Run& run);
 
+// to_text and equal, paid for.
+Text print(const Value& value, Run& run);
+bool same(const Value& a, const Value& b, Run& run);
+
 // The value itself, to be put into another one. Fails for a namespace: that could make circles.
 const Value& contained(const Value& value, Run& run);
 

@@ -56,8 +56,9 @@ struct ComparatorSpelling {
     std::string_view text;
     Comparator comparator;
 };
-constexpr ComparatorSpelling comparators[] = {{"==", Comparator::equal}, {"!=", Comparator::not_equal}, {"<", Comparator::less},
-                                              {"<=", Comparator::less_equal}, {">", Comparator::greater}, {">=", Comparator::greater_equal}};
+constexpr ComparatorSpelling comparators[] = {{"==", Comparator::equal},  {"!=", Comparator::not_equal},
+                                              {"<", Comparator::less},    {"<=", Comparator::less_equal},
+                                              {">", Comparator::greater}, {">=", Comparator::greater_equal}};
 
 template <size_t n>
 std::optional<Operator> spelled(const Token& token, const std::array<Spelling, n>& spellings) {
@@ -240,7 +241,8 @@ ExprPtr ExpressionParser::primary() {
     const Token& token = peek();
     const size_t line = token.line;
     switch (token.kind) {
-        case Token::name: return named_or_literal();
+        case Token::name:
+            return named_or_literal();
         case Token::string: {
             std::string text;
             while (peek().kind == Token::string) text += next().text;
@@ -260,7 +262,8 @@ ExprPtr ExpressionParser::primary() {
             next();
             return make(line, Literal{Value(x)});
         }
-        default: break;
+        default:
+            break;
     }
     if (take_op("(")) {
         if (take_op(")")) return make(line, ListLiteral{{}, true});

@@ -40,7 +40,7 @@ List items_if_any(const Value& value, Run& run) { return value.truth() ? iterate
 // "a.b.0" names a member of a member.
 Value read_path(const Value& item, const Value& path, Run& run) {
     Value value = item;
-    for (const Value& part : split(to_text(path), &*Value::source(".").as_text(), std::nullopt, run).items) {
+    for (const Value& part : split(print(path, run), &*Value::source(".").as_text(), std::nullopt, run).items) {
         const std::string& name = part.as_text()->bytes();
         int64_t index = 0;
         const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
@@ -85,7 +85,7 @@ Value items(const Value& input, const Arguments&, Run& run) {
     List pairs;
     if (input.is_undefined()) return pairs;
     if (!input.as_dict()) run.fail("items needs a dict, not " + std::string(input.type_name()));
-    run.spend(input.as_dict()->items.size());
+    run.spend(input.width());
     for (const auto& [key, value] : input.as_dict()->items) pairs.items.push_back(List{{key, value}, true});
     return pairs;
 }
@@ -95,7 +95,7 @@ Value join_items(const Value& input, const Arguments& a, Run& run) {
     if (const Value* attribute = a.find(1, "attribute"))
         for (Value& part : parts.items) part = read_path(part, *attribute, run);
     const Value* separator = a.find(0, "d");
-    return join(parts, separator ? to_text(*separator) : Text(), run);
+    return join(parts, separator ? print(*separator, run) : Text(), run);
 }
 
 void sort_by(std::vector<std::pair<Value, Value>>& keyed, bool descending, Run& run) {
@@ -142,8 +142,7 @@ Value unique(const Value& input, const Arguments& a, Run& run) {
     for (const Value& item : iterate(input, run).items) {
         Value key = attribute ? read_path(item, *attribute, run) : item;
         if (!flag(a, 0, "case_sensitive")) key = fold_case(key);
-        run.spend(seen.items.size());
-        if (std::any_of(seen.items.begin(), seen.items.end(), [&](const Value& other) { return equal(key, other); })) continue;
+        if (std::any_of(seen.items.begin(), seen.items.end(), [&](const Value& other) { return same(key, other, run); })) continue;
         seen.items.push_back(key);
         kept.items.push_back(item);
     }
@@ -277,36 +276,36 @@ Value sum(const Value& input, const Arguments& a, Run& run) {
 // ---- text
 
 template <Text (*change)(const Text&)>
-Value changed(const Value& input, const Arguments&, Run&) {
-    return change(to_text(input));
+Value changed(const Value& input, const Arguments&, Run& run) {
+    return change(print(input, run));
 }
 
 Value trim(const Value& input, const Arguments& a, Run& run) {
     const Value* characters = a.find(0, "chars");
-    return strip(to_text(input), characters ? &need_text(*characters, "the characters", run) : nullptr, true, true);
+    return strip(print(input, run), characters ? &need_text(*characters, "the characters", run) : nullptr, true, true);
 }
 
 Value replace_text(const Value& input, const Arguments& a, Run& run) {
     const Value *old = a.find(0, "old"), *with = a.find(1, "new");
     if (!old || !with) run.fail("replace needs two arguments");
-    return replace(to_text(input), to_text(*old), to_text(*with), int_argument(a, 2, "count", run), run);
+    return replace(print(input, run), print(*old, run), print(*with, run), int_argument(a, 2, "count", run), run);
 }
 
 Value indent_text(const Value& input, const Arguments& a, Run& run) {
     const Value* width = a.find(0, "width");
-    const Text prefix = width && width->as_text()
-                            ? *width->as_text()
-                            : repeat(Text(" ", Origin::source), int_argument(a, 0, "width", run).value_or(4), run);
-    return indent(to_text(input), prefix, flag(a, 1, "first"), flag(a, 2, "blank"), run);
+    const Text prefix = width && width->as_text() ? *width->as_text()
+                                                  : repeat(Text(" ", Origin::source), int_argument(a, 0, "width", run).value_or(4), run);
+    return indent(print(input, run), prefix, flag(a, 1, "first"), flag(a, 2, "blank"), run);
 }
 
-Value string(const Value& input, const Arguments&, Run&) { return to_text(input); }
+Value string(const Value& input, const Arguments&, Run& run) { return print(input, run); }
 
 Value tojson(const Value& input, const Arguments& a, Run& run) {
     // The parameters of transformers' tojson: ensure_ascii, indent.
     const auto width = int_argument(a, 1, "indent", run);
     constexpr int64_t max_indent = 64;
     if (width && *width > max_indent) run.fail("the indent is too large");
+    run.spend(input.weight());
     auto text = to_json(input, {width, flag(a, 0, "ensure_ascii")});
     if (!text) run.fail("a value of type " + std::string(input.type_name()) + " has no JSON form");
     return std::move(*text);

@@ -46,7 +46,9 @@ private:
     // Runs with another scope while it lives.
     class Inside {
     public:
-        Inside(Interpreter& interpreter, Scope& scope) : interpreter_(interpreter), outer_(interpreter.scope_) { interpreter.scope_ = &scope; }
+        Inside(Interpreter& interpreter, Scope& scope) : interpreter_(interpreter), outer_(interpreter.scope_) {
+            interpreter.scope_ = &scope;
+        }
         ~Inside() { interpreter_.scope_ = outer_; }
         Inside(const Inside&) = delete;
         Inside& operator=(const Inside&) = delete;
@@ -58,7 +60,7 @@ private:
 
     Flow execute(const Body& body);
     Flow execute(const Data& node) { return write({node.text, Origin::source}); }
-    Flow execute(const Output& node) { return write(to_text(eval(node.value))); }
+    Flow execute(const Output& node) { return write(print(eval(node.value), run_)); }
     Flow execute(const If& node);
     Flow execute(const For& node);
     Flow execute(const Set& node);
@@ -159,6 +161,7 @@ Flow Interpreter::execute(const For& node) {
     const List items = filtered_items(node);
     if (items.items.empty()) return execute(node.otherwise);
     for (size_t i = 0; i < items.items.size(); ++i) {
+        run_.spend(16);  // the loop variable has many members
         Scope scope{scope_};
         const Inside inside(*this, scope);
         assign(node.targets, items.items[i]);
@@ -209,7 +212,7 @@ Flow Interpreter::execute(const Capture& node) {
         const Inside inside(*this, scope);
         result = eval(node.filtered);
     }
-    if (node.target.empty()) return write(to_text(result));
+    if (node.target.empty()) return write(print(result, run_));
     scope_->set(node.target, std::move(result));
     return Flow::normal;
 }
@@ -239,7 +242,7 @@ Value Interpreter::eval(const ExprPtr& e) {
     Value value = std::visit([&](const auto& node) { return eval(node); }, e->node);
     const bool only_looked_up = std::holds_alternative<Name>(e->node) || std::holds_alternative<Member>(e->node) ||
                                 std::holds_alternative<Subscript>(e->node) || std::holds_alternative<Literal>(e->node);
-    run_.spend(only_looked_up ? 1 : 1 + value.weight());
+    run_.spend(only_looked_up ? 1 : value.width());
     if (value.depth() > run_.limits().value_depth) run_.fail("makes values that are nested too deeply");
     return value;
 }
@@ -259,7 +262,8 @@ Value Interpreter::eval(const ListLiteral& node) {
 Value Interpreter::eval(const DictLiteral& node) {
     Dict dict;
     for (const auto& [key, value] : node.items) {
-        Value k = contained(eval(key), run_);
+        Value k = eval(key);
+        if (!k.as_text() && !k.is_number() && !k.is_none()) run_.fail("a value of type " + std::string(k.type_name()) + " is no key");
         dict.set(std::move(k), contained(eval(value), run_));
     }
     return dict;
@@ -287,7 +291,7 @@ Value Interpreter::eval(const Subscript& node) {
         run_.spend(dict->items.size() / 16);
         if (const Value* found = dict->find(key)) return *found;
     }
-    return key.as_text() ? member(object, key.as_text()->bytes(), run_) : Value(Undefined{to_text(key).bytes()});
+    return key.as_text() ? member(object, key.as_text()->bytes(), run_) : Value(Undefined{print(key, run_).bytes()});
 }
 
 Value Interpreter::eval(const Slice& node) {

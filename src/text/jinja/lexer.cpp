@@ -31,8 +31,8 @@ private:
     [[noreturn]] void fail(const std::string& what) const { throw InputError("chat template line " + std::to_string(line_), what); }
     void emit(Token::Kind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
     void advance(size_t n) {
-        line_ += static_cast<size_t>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                                source_.begin() + static_cast<std::ptrdiff_t>(at_ + n), '\n'));
+        line_ += static_cast<size_t>(
+            std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_), source_.begin() + static_cast<std::ptrdiff_t>(at_ + n), '\n'));
         at_ += n;
     }
     void skip_space() { advance(leading_space(rest())); }

@@ -33,7 +33,8 @@ template <class Fits>
 Value fits_any(const Arguments& a, Run& run, Fits fits) {
     if (a.positional.size() == 1 && a.positional[0].as_list()) {
         const auto& candidates = a.positional[0].as_list()->items;
-        return Value(std::any_of(candidates.begin(), candidates.end(), [&](const Value& c) { return fits(need_text(c, "a candidate", run).bytes()); }));
+        return Value(std::any_of(candidates.begin(), candidates.end(),
+                                 [&](const Value& c) { return fits(need_text(c, "a candidate", run).bytes()); }));
     }
     return Value(static_cast<bool>(fits(text_argument(a, 0, run).bytes())));
 }
@@ -45,7 +46,8 @@ Value stripped(const Text& self, const Arguments& a, Run& run) {
 
 // Counted in characters, as Python does.
 Value place(const Text& self, size_t at) {
-    return Value(at == std::string::npos ? int64_t{-1} : static_cast<int64_t>(count_characters(std::string_view(self.bytes()).substr(0, at))));
+    return Value(at == std::string::npos ? int64_t{-1}
+                                         : static_cast<int64_t>(count_characters(std::string_view(self.bytes()).substr(0, at))));
 }
 
 // True for a text that is not empty and has only characters of that kind.
@@ -78,7 +80,8 @@ struct Entry {
 constexpr Entry<TextMethod> text_methods[] = {
     {"capitalize", [](const Text& s, const Arguments&, Run&) -> Value { return capitalize(s); }},
     {"count", count},
-    {"endswith", [](const Text& s, const Arguments& a, Run& run) { return fits_any(a, run, [&](const std::string& e) { return s.bytes().ends_with(e); }); }},
+    {"endswith", [](const Text& s, const Arguments& a,
+                    Run& run) { return fits_any(a, run, [&](const std::string& e) { return s.bytes().ends_with(e); }); }},
     {"find", [](const Text& s, const Arguments& a, Run& run) { return place(s, s.bytes().find(text_argument(a, 0, run).bytes())); }},
     {"isalpha", [](const Text& s, const Arguments&, Run&) { return only(s, [](char32_t c) { return class_of(c) == CharClass::letter; }); }},
     {"isdigit", [](const Text& s, const Arguments&, Run&) { return only(s, [](char32_t c) { return c >= '0' && c <= '9'; }); }},
@@ -86,30 +89,37 @@ constexpr Entry<TextMethod> text_methods[] = {
     {"join", join_method},
     {"lower", [](const Text& s, const Arguments&, Run&) -> Value { return lower(s); }},
     {"lstrip", stripped<true, false>},
-    {"removeprefix", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"removeprefix",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          const std::string& prefix = text_argument(a, 0, run).bytes();
          return s.bytes().starts_with(prefix) ? s.substr(prefix.size()) : s;
      }},
-    {"removesuffix", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"removesuffix",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          const std::string& suffix = text_argument(a, 0, run).bytes();
          return s.bytes().ends_with(suffix) ? s.substr(0, s.size() - suffix.size()) : s;
      }},
-    {"replace", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"replace",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          return replace(s, text_argument(a, 0, run), text_argument(a, 1, run), optional_int(a, 2, "count", run), run);
      }},
     {"rfind", [](const Text& s, const Arguments& a, Run& run) { return place(s, s.bytes().rfind(text_argument(a, 0, run).bytes())); }},
-    {"rsplit", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"rsplit",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          return split_right(s, optional_text(a, 0, "sep", run), optional_int(a, 1, "maxsplit", run), run);
      }},
     {"rstrip", stripped<false, true>},
-    {"split", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"split",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          return split(s, optional_text(a, 0, "sep", run), optional_int(a, 1, "maxsplit", run), run);
      }},
-    {"splitlines", [](const Text& s, const Arguments& a, Run& run) -> Value {
+    {"splitlines",
+     [](const Text& s, const Arguments& a, Run& run) -> Value {
          const Value* keep = a.find(0, "keepends");
          return split_lines(s, keep && keep->truth(), run);
      }},
-    {"startswith", [](const Text& s, const Arguments& a, Run& run) { return fits_any(a, run, [&](const std::string& b) { return s.bytes().starts_with(b); }); }},
+    {"startswith", [](const Text& s, const Arguments& a,
+                      Run& run) { return fits_any(a, run, [&](const std::string& b) { return s.bytes().starts_with(b); }); }},
     {"strip", stripped<true, true>},
     {"title", [](const Text& s, const Arguments&, Run&) -> Value { return title(s); }},
     {"upper", [](const Text& s, const Arguments&, Run&) -> Value { return upper(s); }},
@@ -117,7 +127,7 @@ constexpr Entry<TextMethod> text_methods[] = {
 
 template <int part>  // 0 keys, 1 values, 2 both
 Value dict_items(const Dict& self, const Arguments&, Run& run) {
-    run.spend(self.items.size());
+    run.spend(self.items.size() * 4);
     List out;
     for (const auto& [key, value] : self.items) out.items.push_back(part == 0 ? key : part == 1 ? value : Value(List{{key, value}, true}));
     return out;
@@ -149,9 +159,10 @@ Value range(const Arguments& a, Run& run) {
     if (n < 1 || n > 3) run.fail("range takes one to three arguments");
     const int64_t start = n == 1 ? 0 : at(0), stop = n == 1 ? at(0) : at(1), step = n == 3 ? at(2) : 1;
     if (step == 0) run.fail("the step of range is zero");
+    constexpr size_t max_items = 100'000;  // the limit of Jinja's sandbox
     List list;
     for (int64_t i = start; step > 0 ? i < stop : i > stop;) {
-        run.spend(1);
+        if (list.items.size() == max_items) run.fail("a range is too long");
         list.items.emplace_back(i);
         if (__builtin_add_overflow(i, step, &i)) break;
     }
@@ -173,7 +184,7 @@ Value make_dict(const Arguments& a, Run& run) {
 }
 
 Value raise_exception(const Arguments& a, Run& run) {
-    run.fail("the template refuses this conversation: " + (a.positional.empty() ? std::string() : to_text(a.positional[0]).bytes()));
+    run.fail("the template refuses this conversation: " + (a.positional.empty() ? std::string() : print(a.positional[0], run).bytes()));
 }
 
 constexpr Entry<Value (*)(const Arguments&, Run&)> functions[] = {
@@ -197,7 +208,8 @@ Value find_method(const Value& object, std::string_view name, Run& run) {
 }
 
 Value find_function(std::string_view name, Run& run) {
-    if (const auto* entry = find_entry(functions, name)) return Function([entry, &run](const Arguments& a) { return entry->method(a, run); });
+    if (const auto* entry = find_entry(functions, name))
+        return Function([entry, &run](const Arguments& a) { return entry->method(a, run); });
     return {};
 }
 

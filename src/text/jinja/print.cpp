@@ -1,7 +1,6 @@
 // How values are written: as Python's str() and repr(), and as JSON.
-#include <fmt/format.h>
-
 #include <cmath>
+#include <fmt/format.h>
 
 #include "text/jinja/value.h"
 #include "text/unicode.h"
@@ -92,13 +91,27 @@ void quote_json(std::string_view text, bool ensure_ascii, std::string& out) {
     while (!text.empty()) {
         const auto [c, bytes] = decode_first(text);
         switch (c) {
-            case U'"': out += "\\\""; break;
-            case U'\\': out += "\\\\"; break;
-            case U'\n': out += "\\n"; break;
-            case U'\r': out += "\\r"; break;
-            case U'\t': out += "\\t"; break;
-            case U'\b': out += "\\b"; break;
-            case U'\f': out += "\\f"; break;
+            case U'"':
+                out += "\\\"";
+                break;
+            case U'\\':
+                out += "\\\\";
+                break;
+            case U'\n':
+                out += "\\n";
+                break;
+            case U'\r':
+                out += "\\r";
+                break;
+            case U'\t':
+                out += "\\t";
+                break;
+            case U'\b':
+                out += "\\b";
+                break;
+            case U'\f':
+                out += "\\f";
+                break;
             default:
                 if (c < 0x20 || (ensure_ascii && c > 0x7E))
                     escape_json(c, out);
@@ -119,7 +132,8 @@ public:
         if (value.is_none()) return put("null");
         if (const bool* b = value.as_bool()) return put(*b ? "true" : "false");
         if (const int64_t* n = value.as_int()) return put(std::to_string(*n));
-        if (const double* x = value.as_float()) return put(std::isnan(*x) ? "NaN" : std::isinf(*x) ? (*x > 0 ? "Infinity" : "-Infinity") : print_float(*x));
+        if (const double* x = value.as_float())
+            return put(std::isnan(*x) ? "NaN" : std::isinf(*x) ? (*x > 0 ? "Infinity" : "-Infinity") : print_float(*x));
         if (const Text* text = value.as_text()) {
             quote_json(text->bytes(), style_.ensure_ascii, out_);
             return true;

@@ -9,7 +9,7 @@ namespace kylin::jinja {
 
 // Far above what a real conversation needs, far below what a hostile template would like.
 struct Limits {
-    size_t steps = 20'000'000;               // one per expression and statement, and one per 64 bytes of text made
+    size_t steps = 10'000'000;               // one per expression and statement, and one per 16 bytes of text made
     size_t output_bytes = size_t{64} << 20;  // of the whole rendering
     int depth = 1000;                        // of expressions, statements and macros inside each other
     int value_depth = 100;                   // of lists and dicts inside each other
@@ -24,7 +24,7 @@ public:
         spent_ += steps;
     }
     // For text about to be made.
-    void spend_bytes(size_t bytes) { spend(1 + bytes / 64); }
+    void spend_bytes(size_t bytes) { spend(1 + bytes / 16); }
 
     [[noreturn]] void fail(const std::string& what) const { throw InputError("chat template line " + std::to_string(line_), what); }
 

@@ -25,15 +25,24 @@ int64_t remainder_of(const Value& value, int64_t divisor, Run& run) {
     return divisor == -1 ? 0 : need_int(value, "the number", run) % divisor;
 }
 
-bool is_equal(const Value& v, const Arguments& a, Run& run) { return equal(v, operand(a, run)); }
-bool is_not_equal(const Value& v, const Arguments& a, Run& run) { return !equal(v, operand(a, run)); }
+bool is_equal(const Value& v, const Arguments& a, Run& run) { return same(v, operand(a, run), run); }
+bool is_not_equal(const Value& v, const Arguments& a, Run& run) { return !same(v, operand(a, run), run); }
 bool less_than(const Value& v, const Arguments& a, Run& run) { return is_less(v, operand(a, run), run); }
 bool greater_than(const Value& v, const Arguments& a, Run& run) { return is_less(operand(a, run), v, run); }
 bool at_most(const Value& v, const Arguments& a, Run& run) { return less_than(v, a, run) || is_equal(v, a, run); }
 bool at_least(const Value& v, const Arguments& a, Run& run) { return greater_than(v, a, run) || is_equal(v, a, run); }
 bool is_sequence(const Value& v, const Arguments&, Run&) { return v.as_text() || v.as_list() || v.as_dict() || v.is_undefined(); }
 // Identity: of scalars, the same type and value.
-bool same_as(const Value& v, const Arguments& a, Run& run) { return v.type_name() == operand(a, run).type_name() && equal(v, operand(a, run)); }
+bool same_as(const Value& v, const Arguments& a, Run& run) {
+    return v.type_name() == operand(a, run).type_name() && same(v, operand(a, run), run);
+}
+
+// Letters of one case only, and at least one.
+template <Text (*change)(const Text&), Text (*opposite)(const Text&)>
+bool has_case(const Value& v, Run& run) {
+    const Text text = print(v, run);
+    return change(text).bytes() == text.bytes() && opposite(text).bytes() != text.bytes();
+}
 
 struct Entry {
     std::string_view name;
@@ -49,7 +58,8 @@ constexpr Entry tests[] = {
     {"boolean", [](const Value& v, const Arguments&, Run&) { return v.as_bool() != nullptr; }},
     {"callable", [](const Value& v, const Arguments&, Run&) { return v.as_function() != nullptr; }},
     {"defined", [](const Value& v, const Arguments&, Run&) { return !v.is_undefined(); }},
-    {"divisibleby", [](const Value& v, const Arguments& a, Run& run) { return remainder_of(v, need_int(operand(a, run), "the divisor", run), run) == 0; }},
+    {"divisibleby",
+     [](const Value& v, const Arguments& a, Run& run) { return remainder_of(v, need_int(operand(a, run), "the divisor", run), run) == 0; }},
     {"eq", is_equal},
     {"equalto", is_equal},
     {"even", [](const Value& v, const Arguments&, Run& run) { return remainder_of(v, 2, run) == 0; }},
@@ -63,7 +73,7 @@ constexpr Entry tests[] = {
     {"iterable", is_sequence},
     {"le", at_most},
     {"lessthan", less_than},
-    {"lower", [](const Value& v, const Arguments&, Run&) { return !v.is_undefined() && lower(to_text(v)).bytes() == to_text(v).bytes() && upper(to_text(v)).bytes() != to_text(v).bytes(); }},
+    {"lower", [](const Value& v, const Arguments&, Run& run) { return has_case<lower, upper>(v, run); }},
     {"lt", less_than},
     {"mapping", [](const Value& v, const Arguments&, Run&) { return v.as_dict() != nullptr; }},
     {"ne", is_not_equal},
@@ -75,7 +85,7 @@ constexpr Entry tests[] = {
     {"string", [](const Value& v, const Arguments&, Run&) { return v.as_text() != nullptr; }},
     {"true", [](const Value& v, const Arguments&, Run&) { return v.as_bool() && *v.as_bool(); }},
     {"undefined", [](const Value& v, const Arguments&, Run&) { return v.is_undefined(); }},
-    {"upper", [](const Value& v, const Arguments&, Run&) { return !v.is_undefined() && upper(to_text(v)).bytes() == to_text(v).bytes() && lower(to_text(v)).bytes() != to_text(v).bytes(); }},
+    {"upper", [](const Value& v, const Arguments&, Run& run) { return has_case<upper, lower>(v, run); }},
 };
 
 const Entry* find(std::string_view name) {

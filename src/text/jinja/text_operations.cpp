@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "text/jinja/builtins.h"
 #include "text/jinja/python_text.h"
 
 namespace kylin::jinja {
@@ -123,8 +124,8 @@ Text join(const List& items, const Text& separator, Run& run) {
     Text out;
     for (size_t i = 0; i < items.items.size(); ++i) {
         if (i > 0) out += separator;
-        const Text item = to_text(items.items[i]);
-        run.spend_bytes(separator.size() + item.size());
+        const Text item = print(items.items[i], run);
+        run.spend_bytes(separator.size());
         out += item;
     }
     return out;

@@ -10,11 +10,11 @@
 namespace kylin::jinja {
 namespace {
 
-int deepest(const std::vector<Value>& values) {
-    int depth = 0;
-    for (const Value& v : values) depth = std::max(depth, v.depth());
-    return depth;
-}
+// Bytes of text that cost as much as one item.
+constexpr size_t bytes_per_step = 16;
+
+// A list that holds itself twice, a hundred times over, weighs 2^100.
+size_t saturating_sum(size_t a, size_t b) { return std::min(a + b, size_t{1} << 62); }
 
 bool equal_lists(const List& a, const List& b) {
     return a.is_tuple == b.is_tuple && std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), equal);
@@ -31,13 +31,22 @@ bool equal_dicts(const Dict& a, const Dict& b) {
 }  // namespace
 
 Value::Value(List list) {
-    list.depth = 1 + deepest(list.items);
+    list.depth = 1;
+    list.weight = 1;
+    for (const Value& v : list.items) {
+        list.depth = std::max(list.depth, 1 + v.depth());
+        list.weight = saturating_sum(list.weight, v.weight());
+    }
     v_ = std::make_shared<const List>(std::move(list));
 }
 
 Value::Value(Dict dict) {
     dict.depth = 1;
-    for (const auto& [key, value] : dict.items) dict.depth = std::max({dict.depth, 1 + key.depth(), 1 + value.depth()});
+    dict.weight = 1;
+    for (const auto& [key, value] : dict.items) {
+        dict.depth = std::max({dict.depth, 1 + key.depth(), 1 + value.depth()});
+        dict.weight = saturating_sum(dict.weight, saturating_sum(key.weight(), value.weight()));
+    }
     v_ = std::make_shared<const Dict>(std::move(dict));
 }
 
@@ -74,11 +83,17 @@ int Value::depth() const {
     return 0;
 }
 
+size_t Value::width() const {
+    if (const Text* text = as_text()) return 1 + text->size() / bytes_per_step;
+    if (const List* list = as_list()) return 1 + list->items.size() * 2;
+    if (const Dict* dict = as_dict()) return 1 + dict->items.size() * 4;
+    return 1;
+}
+
 size_t Value::weight() const {
-    if (const Text* text = as_text()) return text->size() / 64;
-    if (const List* list = as_list()) return list->items.size() / 4;
-    if (const Dict* dict = as_dict()) return dict->items.size() / 2;
-    return 0;
+    if (const List* list = as_list()) return list->weight;
+    if (const Dict* dict = as_dict()) return dict->weight;
+    return width();
 }
 
 const Value* Dict::find(const Value& key) const {

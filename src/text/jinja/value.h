@@ -94,7 +94,9 @@ public:
     std::string_view type_name() const;
     // How many lists and dicts lie inside each other.
     int depth() const;
-    // Memory, roughly, in units of 64 bytes; the fuel that making the value costs.
+    // What making the value costs: its own text or items, not what lies inside those.
+    size_t width() const;
+    // What writing or comparing it costs: everything inside, as often as it is there. Huge numbers stay at a ceiling.
     size_t weight() const;
 
 private:
@@ -110,11 +112,13 @@ private:
 struct List {
     std::vector<Value> items;
     bool is_tuple = false;  // differs in how it is written, and is equal only to tuples
-    int depth = 1;
+    int depth = 1;          // this and `weight` are set when it becomes a Value
+    size_t weight = 1;
 };
 struct Dict {
     std::vector<std::pair<Value, Value>> items;  // in the order of insertion
-    int depth = 1;
+    int depth = 1;                               // as of lists
+    size_t weight = 1;
 
     const Value* find(const Value& key) const;
     const Value* find(std::string_view key) const;

@@ -17,7 +17,8 @@ int main() {
         try {
             const Json test = Json::parse(line);
             jinja::Variables variables;
-            for (const auto& [name, value] : test.at("context").items()) variables.emplace_back(name, jinja::from_json(value, limits.value_depth));
+            for (const auto& [name, value] : test.at("context").items())
+                variables.emplace_back(name, jinja::from_json(value, limits.value_depth));
             const jinja::Body body = jinja::parse(test.at("template").get<std::string>());
             result["text"] = jinja::render(body, variables, limits).bytes();
         } catch (const InputError& e) {

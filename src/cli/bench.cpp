@@ -1,0 +1,212 @@
+// kylin bench: tokens per second, and how far that is from what the machine can do; side by side with llama.cpp on request.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fmt/format.h>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "cli/bench_runner.h"
+#include "cli/commands.h"
+#include "cli/machine_limits.h"
+#include "cli/paths.h"
+#include "gguf/file.h"
+#include "model/model.h"
+
+namespace kylin::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Settings {
+    std::string model, against, kv = "f16", isa, flash = "off";
+    std::vector<int> prompts = {512}, depths = {0};
+    int n_decode = 32, n_threads = 0, n_ubatch = 512, repeats = 5;
+    bool json = false;
+};
+
+struct Work {
+    bool is_prefill;
+    int n, depth;
+    std::string name() const { return is_prefill ? fmt::format("prefill {}", n) : fmt::format("decode {} at depth {}", n, depth); }
+    double seconds(BenchRunner& runner) const { return is_prefill ? runner.prefill(n) : runner.decode({n, depth}); }
+};
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    const size_t n = values.size();
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// What one token costs: multiply-accumulates of the matrices, bytes of weights, bytes of KV at a depth.
+struct Cost {
+    double layer_macs = 0, head_macs = 0, weight_bytes = 0, kv_bytes_per_position = 0;
+    BlockType main_type = BlockType::f32;
+
+    Cost(const Model& model, KvType kv) {
+        std::map<BlockType, double> macs_by_type;
+        for (const Weight& w : model.weights()) {
+            if (w.role != Role::matrix) continue;
+            const double macs = static_cast<double>(w.n_outputs) * w.width;
+            (w.n_outputs == model.config().n_vocab ? head_macs : layer_macs) += macs;
+            weight_bytes += static_cast<double>(w.data.size());
+            macs_by_type[w.type] += macs;
+        }
+        main_type = std::ranges::max_element(macs_by_type, {}, [](const auto& entry) { return entry.second; })->first;
+        const Config& c = model.config();
+        kv_bytes_per_position = 2.0 * c.n_layer * c.attention.n_head_kv * c.attention.head_dim * (kv == KvType::f16 ? 2 : 4);
+    }
+};
+
+struct Result {
+    Work work;
+    std::vector<double> ours, theirs;  // seconds
+};
+
+class Bench {
+public:
+    explicit Bench(Settings settings) : s_(std::move(settings)) {
+        if (s_.n_threads == 0) s_.n_threads = usable_threads();
+        for (const int n : s_.prompts) work_.push_back({true, n, 0});
+        for (const int depth : s_.depths)
+            if (s_.n_decode > 0) work_.push_back({false, s_.n_decode, depth});
+    }
+
+    void run() {
+        const BenchOptions options{.model = s_.model.empty() ? demo_model() : std::filesystem::path(s_.model),
+                                   .n_threads = s_.n_threads,
+                                   .n_context = context(),
+                                   .n_ubatch = s_.n_ubatch,
+                                   .kv = s_.kv == "f32" ? KvType::f32 : KvType::f16,
+                                   .isa = s_.isa};
+        const auto ours = make_kylin_runner(options, {});
+        std::unique_ptr<BenchRunner> theirs;
+        if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, s_.flash == "on");
+
+        std::vector<Result> results;
+        for (const Work& w : work_) results.push_back(measure(w, *ours, theirs.get()));
+        const double peak = ours->peak_bytes();
+        report(options, *ours, theirs.get(), results, peak);
+    }
+
+private:
+    int context() const {
+        int n = 0;
+        for (const Work& w : work_) n = std::max(n, w.depth + w.n);
+        return n;
+    }
+
+    // Pairs in turn, so that a machine that slows down slows both.
+    Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs) const {
+        Result r{w, {}, {}};
+        w.seconds(ours);  // warm up: caches, and the KV cache to the depth
+        if (theirs) w.seconds(*theirs);
+        for (int i = 0; i < s_.repeats; ++i) {
+            r.ours.push_back(w.seconds(ours));
+            if (theirs) r.theirs.push_back(w.seconds(*theirs));
+        }
+        return r;
+    }
+
+    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const std::vector<Result>& results,
+                double peak) {
+        const gguf::File file = gguf::File::open(options.model);
+        const auto model = Model::load(file);
+        const Cost cost(*model, options.kv);
+        const Kernels& kernels = select_kernels(s_.isa);
+        ThreadPool pool(s_.n_threads);
+        const double bandwidth = measure_read_bandwidth(pool), macs = measure_matmul(pool, kernels, cost.main_type);
+
+        Json j = {{"model", options.model.string()},
+                  {"threads", s_.n_threads},
+                  {"kernels", kernels.name},
+                  {"load_seconds", ours.load_seconds()},
+                  {"peak_bytes", peak},
+                  {"read_bandwidth_bytes_per_second", bandwidth},
+                  {"matmul_macs_per_second", macs},
+                  {"matmul_type", info(cost.main_type).name}};
+        if (theirs) j["llama.cpp"] = {{"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
+        for (const Result& r : results) j["results"].push_back(row(r, cost, bandwidth, macs));
+        if (s_.json)
+            std::cout << j.dump(2) << '\n';
+        else
+            print(j);
+    }
+
+    static Json row(const Result& r, const Cost& cost, double bandwidth, double macs) {
+        const double seconds = median(r.ours), rate = r.work.n / seconds;
+        Json j = {{"work", r.work.name()}, {"tokens_per_second", rate}};
+        if (r.work.is_prefill) {
+            j["share_of_matmul_limit"] = (cost.layer_macs * r.work.n + cost.head_macs) / seconds / macs;
+        } else {
+            const double depth = r.work.depth + r.work.n / 2.0;
+            j["share_of_read_bandwidth"] = (cost.weight_bytes + cost.kv_bytes_per_position * depth) * rate / bandwidth;
+        }
+        if (!r.theirs.empty()) {
+            std::vector<double> ratios;
+            for (size_t i = 0; i < r.ours.size(); ++i) ratios.push_back(r.theirs[i] / r.ours[i]);
+            const auto [least, most] = std::ranges::minmax(ratios);
+            j["llama.cpp_tokens_per_second"] = r.work.n / median(r.theirs);
+            j["ratio"] = median(ratios);
+            j["ratio_least"] = least;
+            j["ratio_most"] = most;
+        }
+        return j;
+    }
+
+    static void print(const Json& j) {
+        fmt::print("{}  {} threads, {} kernels\n", j["model"].get<std::string>(), j["threads"].get<int>(), j["kernels"].get<std::string>());
+        fmt::print("load {:.2f} s, peak memory {:.0f} MiB\n", j["load_seconds"].get<double>(), j["peak_bytes"].get<double>() / (1 << 20));
+        fmt::print("limits here: reads {:.1f} GB/s, {} kernel {:.0f} GMAC/s\n\n", j["read_bandwidth_bytes_per_second"].get<double>() / 1e9,
+                   j["matmul_type"].get<std::string>(), j["matmul_macs_per_second"].get<double>() / 1e9);
+        const bool pairs = j.contains("llama.cpp");
+        fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit", pairs ? "   llama.cpp   ratio (least .. most)" : "");
+        for (const Json& r : j["results"]) {
+            const bool prefill = r.contains("share_of_matmul_limit");
+            const double share = r[prefill ? "share_of_matmul_limit" : "share_of_read_bandwidth"].get<double>();
+            fmt::print("{:<28}{:>12.1f}{:>12.0f} % of {:<5}", r["work"].get<std::string>(), r["tokens_per_second"].get<double>(),
+                       100 * share, prefill ? "MACs" : "reads");
+            if (pairs)
+                fmt::print("{:>12.1f}   {:.2f} ({:.2f} .. {:.2f})", r["llama.cpp_tokens_per_second"].get<double>(),
+                           r["ratio"].get<double>(), r["ratio_least"].get<double>(), r["ratio_most"].get<double>());
+            fmt::print("\n");
+        }
+        if (pairs)
+            fmt::print("\nllama.cpp: load {:.2f} s, peak memory {:.0f} MiB\n", j["llama.cpp"]["load_seconds"].get<double>(),
+                       j["llama.cpp"]["peak_bytes"].get<double>() / (1 << 20));
+    }
+
+    Settings s_;
+    std::vector<Work> work_;
+};
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+    auto settings = std::make_shared<Settings>();
+    CLI::App* bench = app.add_subcommand("bench", "Measure speed, memory and the share of the machine's limits");
+    bench->add_option("-m,--model", settings->model, "GGUF file (default: the demo model)");
+    bench->add_option("-p,--prefill", settings->prompts, "Prompt lengths, in tokens")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str();
+    bench->add_option("-n,--decode", settings->n_decode, "Tokens to decode; 0: none")->check(CLI::Range(0, 1 << 20))->capture_default_str();
+    bench->add_option("-d,--depth", settings->depths, "Tokens in the KV cache before decoding")
+        ->delimiter(',')
+        ->check(CLI::Range(0, 1 << 20))
+        ->capture_default_str();
+    bench->add_option("-r,--repeats", settings->repeats, "Runs of each; the median is shown")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    bench->add_option("-t,--threads", settings->n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
+    bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step")->check(CLI::Range(1, 8192))->capture_default_str();
+    bench->add_option("--kv", settings->kv, "KV cache type")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
+    bench->add_option("--isa", settings->isa, "Kernels to use: avx512, avx2, scalar (default: the best)");
+    bench->add_option("--against", settings->against, "Run this engine in turn and print the ratio")->check(CLI::IsMember({"llama.cpp"}));
+    bench->add_option("--flash-attn", settings->flash, "llama.cpp's flash attention")
+        ->check(CLI::IsMember({"on", "off"}))
+        ->capture_default_str();
+    bench->add_flag("--json", settings->json, "Print one JSON object");
+    bench->callback([settings] { Bench(*settings).run(); });
+}
+
+}  // namespace kylin::cli

@@ -1,0 +1,88 @@
+#include <chrono>
+#include <numeric>
+#include <sys/resource.h>
+
+#include "cli/bench_runner.h"
+#include "gguf/file.h"
+#include "model/model.h"
+
+namespace kylin::cli {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Drives the forward pass as the engine does: chunks of n_ubatch rows, logits of the last row only.
+class KylinRunner final : public BenchRunner {
+public:
+    KylinRunner(const BenchOptions& options, const Progress& progress) : n_ubatch_(options.n_ubatch) {
+        const auto start = std::chrono::steady_clock::now();
+        file_ = std::make_unique<gguf::File>(gguf::File::open(options.model));
+        model_ = Model::load(*file_);
+        pages_.resize(static_cast<size_t>((options.n_context + page_positions - 1) / page_positions));
+        std::iota(pages_.begin(), pages_.end(), 0);
+        math_ = make_numerics(*model_,
+                              {.kind = NumericsKind::fast,
+                               .n_pages = static_cast<int>(pages_.size()),
+                               .kv = options.kv,
+                               .n_threads = options.n_threads,
+                               .isa = options.isa},
+                              progress);
+        load_seconds_ = seconds_since(start);
+    }
+    double load_seconds() const override { return load_seconds_; }
+    double peak_bytes() override {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return static_cast<double>(usage.ru_maxrss) * 1024;
+    }
+    double prefill(int n) override {
+        const auto start = std::chrono::steady_clock::now();
+        fill(0, n);
+        filled_ = n;
+        return seconds_since(start);
+    }
+    double decode(const DecodeWork& work) override {
+        if (filled_ < work.depth) fill(filled_, work.depth - filled_), filled_ = work.depth;
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < work.n; ++i) step(work.depth + i, 1, true);
+        filled_ = std::max(filled_, work.depth + work.n);
+        return seconds_since(start);
+    }
+
+private:
+    void fill(int first, int n) {
+        for (int done = 0; done < n; done += n_ubatch_) {
+            const int rows = std::min(n_ubatch_, n - done);
+            step(first + done, rows, done + rows == n);
+        }
+    }
+    void step(int position, int n, bool with_logits) {
+        Batch batch;
+        for (int i = 0; i < n; ++i) batch.tokens.push_back(token(position + i));
+        batch.chunks = {{.first_row = 0, .n_rows = n, .first_position = position, .pages = pages_}};
+        if (with_logits) batch.outputs = {n - 1};
+        model_->forward(*math_, batch);
+    }
+    // A fixed walk over the vocabulary: every run does the same work.
+    int32_t token(int position) const {
+        const auto mixed = static_cast<uint64_t>(position) * 2654435761u;
+        return static_cast<int32_t>(mixed % static_cast<uint64_t>(model_->config().n_vocab));
+    }
+
+    int n_ubatch_, filled_ = 0;
+    double load_seconds_ = 0;
+    std::vector<int32_t> pages_;
+    std::unique_ptr<gguf::File> file_;
+    std::unique_ptr<const Model> model_;
+    std::unique_ptr<Numerics> math_;
+};
+
+}  // namespace
+
+std::unique_ptr<BenchRunner> make_kylin_runner(const BenchOptions& options, const Progress& progress) {
+    return std::make_unique<KylinRunner>(options, progress);
+}
+
+}  // namespace kylin::cli

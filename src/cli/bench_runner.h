@@ -1,0 +1,40 @@
+// What a benchmark asks of an engine, Kylin or another, so that both can be run in turn.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "numerics/make.h"
+
+namespace kylin::cli {
+
+struct DecodeWork {
+    int n;      // tokens, one at a time
+    int depth;  // tokens already in the KV cache
+};
+
+class BenchRunner {
+public:
+    virtual ~BenchRunner() = default;
+    virtual double load_seconds() const = 0;
+    virtual double peak_bytes() = 0;                    // of the engine's process so far
+    virtual double prefill(int n) = 0;                  // seconds, from an empty cache
+    virtual double decode(const DecodeWork& work) = 0;  // seconds
+};
+
+struct BenchOptions {
+    std::filesystem::path model;
+    int n_threads;
+    int n_context;  // tokens that prefill and decode need at most
+    int n_ubatch;   // rows of one prefill step
+    KvType kv;
+    std::string isa;
+};
+
+// The model must outlive the runner.
+std::unique_ptr<BenchRunner> make_kylin_runner(const BenchOptions& options, const Progress& progress);
+
+// llama.cpp in a process of its own, through the reference program. Throws InputError when it is not there or fails.
+std::unique_ptr<BenchRunner> make_llama_cpp_runner(const BenchOptions& options, bool flash_attention);
+
+}  // namespace kylin::cli

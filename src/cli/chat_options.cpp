@@ -1,0 +1,28 @@
+#include "cli/chat_options.h"
+
+namespace kylin::cli {
+
+void ChatOptions::add_to(CLI::App& command) {
+    constexpr const char* group = "Conversation";
+    command.add_option("--system", system, "System message")->group(group);
+    CLI::Option* on = command
+                          .add_flag_callback(
+                              "--think", [this] { think = true; }, "Let the model think before it answers")
+                          ->group(group);
+    command
+        .add_flag_callback(
+            "--no-think", [this] { think = false; }, "Answer at once")
+        ->group(group)
+        ->excludes(on);
+}
+
+std::vector<int32_t> chat_tokens(const Session& session, const ChatOptions& options, std::span<const Message> messages) {
+    Conversation conversation;
+    conversation.enable_thinking = options.think;
+    const auto add = [&](const Message& m) { conversation.messages.push_back({{"role", m.role}, {"content", m.content}}); };
+    if (!options.system.empty()) add({"system", options.system});
+    for (const Message& message : messages) add(message);
+    return session.tokenizer.encode(session.chat_template.render(conversation));
+}
+
+}  // namespace kylin::cli

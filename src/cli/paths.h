@@ -1,0 +1,15 @@
+// Where Kylin finds the files that belong to it.
+#pragma once
+#include <filesystem>
+#include <string>
+
+namespace kylin::cli {
+
+// The demo model: $KYLIN_DEMO, or demo/ of the source tree the program was built in, or ../share/kylin beside the program.
+// Throws InputError when it is nowhere.
+std::filesystem::path demo_model();
+
+// A reference program: in $KYLIN_REFERENCE, or in the folder of the running program. Throws InputError saying how to build it.
+std::filesystem::path reference_program(const std::string& name);
+
+}  // namespace kylin::cli

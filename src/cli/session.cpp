@@ -1,0 +1,80 @@
+#include "cli/session.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "cli/paths.h"
+#include "cli/progress.h"
+#include "engine/kv_pages.h"
+
+namespace kylin::cli {
+namespace {
+
+int context_of(const SessionOptions& options, const Config& config) {
+    if (options.n_ctx == 0) return std::min(config.n_ctx_train, SessionOptions::default_ctx);
+    if (options.n_ctx > config.n_ctx_train)
+        throw InputError("--ctx", std::to_string(options.n_ctx) + " is more than the " + std::to_string(config.n_ctx_train) +
+                                      " positions that the model knows");
+    return options.n_ctx;
+}
+
+Tokenizer load_tokenizer(const gguf::File& file, const Config& config) {
+    Tokenizer tokenizer = Tokenizer::load(file);
+    if (tokenizer.n_tokens() != config.n_vocab)
+        throw InputError(file.name(), "tokenizer.ggml.tokens has " + std::to_string(tokenizer.n_tokens()) +
+                                          " tokens, but the embedding has " + std::to_string(config.n_vocab) + " rows");
+    return tokenizer;
+}
+
+std::unique_ptr<Numerics> load_numerics(const SessionOptions& options, const Model& model, int n_ctx) {
+    ProgressBar bar("loading");
+    return make_numerics(model,
+                         {.kind = numerics_named(options.numerics),
+                          .n_pages = pages_for(n_ctx),
+                          .kv = options.kv == "f32" ? KvType::f32 : KvType::f16,
+                          .n_threads = options.n_threads,
+                          .isa = options.isa},
+                         [&](double share) { bar.show(share); });
+}
+
+}  // namespace
+
+void SessionOptions::add_to(CLI::App& command) {
+    constexpr const char* group = "Model";
+    command.add_option("-m,--model", model, "GGUF file (default: the demo model)")->group(group);
+    command.add_option("-c,--ctx", n_ctx, "Positions of prompt and answer (default: the model's own, at most 8192)")
+        ->check(CLI::Range(1, 1 << 24))
+        ->group(group);
+    command.add_option("-t,--threads", n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024))->group(group);
+    command.add_option("--ubatch", n_ubatch, "Prompt tokens of one step")
+        ->check(CLI::Range(1, 1 << 16))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--numerics", numerics, "fast, layercast (F32 everywhere) or oracle (float64; slow)")
+        ->check(CLI::IsMember({"fast", "layercast", "oracle"}))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--kv", kv, "KV cache type of the fast numerics: f16 or f32")
+        ->check(CLI::IsMember({"f16", "f32"}))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--isa", isa, "Kernels of the fast numerics: avx512, avx2, scalar (default: the best)")->group(group);
+}
+
+Session::Session(const SessionOptions& options)
+    : path(options.model.empty() ? demo_model() : std::filesystem::path(options.model)),
+      file(gguf::File::open(path)),
+      model(Model::load(file)),
+      tokenizer(load_tokenizer(file, model->config())),
+      chat_template(ChatTemplate::load(file, tokenizer)),
+      n_ctx(context_of(options, model->config())),
+      math(load_numerics(options, *model, n_ctx)),
+      engine(std::make_unique<Engine>(EngineParts{*model, *math, tokenizer},
+                                      EngineOptions{.n_pages = pages_for(n_ctx), .n_ubatch = options.n_ubatch})) {}
+
+std::string Session::name() const {
+    const std::string& own = model->config().name;
+    return own.empty() ? path.filename().string() : own;
+}
+
+}  // namespace kylin::cli

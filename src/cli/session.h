@@ -1,0 +1,45 @@
+// A model ready to answer: the file, what was read from it, and the engine. Owns the whole tree.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "gguf/file.h"
+#include "model/model.h"
+#include "numerics/make.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace kylin::cli {
+
+struct SessionOptions {
+    std::string model;  // empty: the demo model
+    int n_ctx = 0;      // 0: the model's own, at most default_ctx
+    int n_threads = 0;  // 0: every usable one
+    int n_ubatch = 512;
+    std::string numerics = "fast", kv = "f16", isa;
+
+    static constexpr int default_ctx = 8192;
+    void add_to(CLI::App& command);
+};
+
+struct Session {
+    explicit Session(const SessionOptions& options);  // shows its progress on a terminal; throws InputError
+
+    RequestLimits limits() const { return {model->config().n_vocab, n_ctx}; }
+    std::string name() const;  // the model's own, or the file's
+
+    std::filesystem::path path;
+    gguf::File file;
+    std::unique_ptr<const Model> model;
+    Tokenizer tokenizer;
+    ChatTemplate chat_template;
+    int n_ctx;
+    std::unique_ptr<Numerics> math;
+    std::unique_ptr<Engine> engine;
+};
+
+}  // namespace kylin::cli

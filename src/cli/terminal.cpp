@@ -1,0 +1,125 @@
+#include "cli/terminal.h"
+
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <histedit.h>
+#include <iostream>
+#include <langinfo.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+namespace kylin::cli {
+namespace {
+
+constexpr int history_lines = 1000;
+
+volatile std::sig_atomic_t interrupted = 0;  // all that a signal handler may touch
+
+// Editing characters of more than one byte needs a locale that knows UTF-8.
+void use_utf8() {
+    std::setlocale(LC_CTYPE, "");
+    if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+}  // namespace
+
+Interrupts::Interrupts() {
+    interrupted = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    sigemptyset(&action.sa_mask);  // without SA_RESTART: a read of the terminal ends
+    sigaction(SIGINT, &action, &before_);
+}
+
+Interrupts::~Interrupts() { sigaction(SIGINT, &before_, nullptr); }
+
+bool Interrupts::take() {
+    const bool was = interrupted != 0;
+    interrupted = 0;
+    return was;
+}
+
+std::filesystem::path history_path() {
+    if (const char* state = std::getenv("XDG_STATE_HOME"); state && *state == '/') return std::filesystem::path(state) / "kylin/history";
+    if (const char* home = std::getenv("HOME"); home && *home) return std::filesystem::path(home) / ".local/state/kylin/history";
+    return {};
+}
+
+struct LineReader::Editor {
+    Editor(std::string text, std::filesystem::path path)
+        : prompt(std::move(text)), history_file(std::move(path)), history(history_init()), line(el_init("kylin", stdin, stdout, stderr)) {
+        el_set(line, EL_CLIENTDATA, this);
+        el_set(line, EL_PROMPT, &Editor::prompt_of);
+        el_set(line, EL_EDITOR, "emacs");
+        el_set(line, EL_HIST, &::history, history);
+        el_source(line, nullptr);
+        HistEvent event;
+        ::history(history, &event, H_SETSIZE, history_lines);
+        ::history(history, &event, H_SETUNIQUE, 1);
+        if (!history_file.empty()) ::history(history, &event, H_LOAD, history_file.c_str());
+    }
+    ~Editor() {
+        save();
+        el_end(line);
+        history_end(history);
+    }
+    Editor(const Editor&) = delete;
+    Editor& operator=(const Editor&) = delete;
+
+    // A history that cannot be kept is no reason to fail. libedit makes the file readable for its owner only.
+    void save() const {
+        if (history_file.empty()) return;
+        std::error_code ignored;
+        std::filesystem::create_directories(history_file.parent_path(), ignored);
+        HistEvent event;
+        ::history(history, &event, H_SAVE, history_file.c_str());
+    }
+
+    static char* prompt_of(EditLine* line) {
+        Editor* self = nullptr;
+        el_get(line, EL_CLIENTDATA, &self);
+        return self->prompt.data();
+    }
+
+    std::string prompt;
+    std::filesystem::path history_file;
+    History* history;
+    EditLine* line;
+};
+
+LineReader::LineReader(std::string prompt, std::filesystem::path history) {
+    if (!isatty(STDIN_FILENO)) return;
+    use_utf8();
+    editor_ = std::make_unique<Editor>(std::move(prompt), std::move(history));
+}
+
+LineReader::~LineReader() = default;
+
+LineReader::Result LineReader::read(std::string& line) {
+    if (!editor_) return std::getline(std::cin, line) ? Result::line : Result::end;
+    int n = 0;
+    errno = 0;
+    const char* text = el_gets(editor_->line, &n);
+    if (!text || n <= 0) {
+        const bool by_signal = n < 0 && errno == EINTR;
+        el_reset(editor_->line);
+        return by_signal ? Result::interrupted : Result::end;
+    }
+    line.assign(text, static_cast<size_t>(n));
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
+    HistEvent event;
+    if (line.find_first_not_of(" \t") != std::string::npos) ::history(editor_->history, &event, H_ENTER, line.c_str());
+    return Result::line;
+}
+
+bool write_stdout(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return true;
+    if (errno == EPIPE) return false;
+    throw InputError("stdout", std::strerror(errno));
+}
+
+}  // namespace kylin::cli

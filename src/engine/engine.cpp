@@ -1,0 +1,153 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+
+#include "base/error.h"
+#include "engine/inbox.h"
+#include "engine/scheduler.h"
+
+namespace kylin {
+namespace {
+
+// What only the engine's thread touches.
+class Loop {
+public:
+    Loop(const EngineParts& parts, const EngineOptions& options, Inbox& inbox)
+        : parts_(parts),
+          options_(options),
+          inbox_(inbox),
+          pool_(options.n_pages),
+          row_(static_cast<size_t>(parts.model.config().n_vocab)) {}
+
+    void run() {
+        parts_.math.cancel_on(&inbox_.step_is_void());
+        for (;;) {
+            Inbox::Mail mail = inbox_.take(active_.empty() && waiting_.empty());
+            for (Sequence::Origin& origin : mail.submitted)
+                waiting_.push_back(std::make_unique<Sequence>(std::move(origin), parts_.tokenizer));
+            if (mail.closed) break;
+            for (const RequestId id : mail.cancelled) cancel(id);
+            admit();
+            if (!active_.empty()) step();
+        }
+        for (const auto& s : active_) s->end(FinishReason::cancelled);
+        for (const auto& s : waiting_) s->end(FinishReason::cancelled);
+        parts_.math.cancel_on(nullptr);
+    }
+
+private:
+    void cancel(RequestId id) {
+        const auto is_it = [&](const auto& s) { return s->id() == id; };
+        if (const auto it = std::find_if(waiting_.begin(), waiting_.end(), is_it); it != waiting_.end()) {
+            (*it)->end(FinishReason::cancelled);
+            waiting_.erase(it);
+        }
+        if (const auto it = std::find_if(active_.begin(), active_.end(), is_it); it != active_.end()) {
+            (*it)->end(FinishReason::cancelled);
+            retire_ended();
+        }
+    }
+
+    // In the order of arrival, nobody overtakes. Every page a sequence may need is reserved here: it never runs out later.
+    void admit() {
+        while (!waiting_.empty() && static_cast<int>(active_.size()) < options_.n_sequences) {
+            Sequence& next = *waiting_.front();
+            const std::span<const int32_t> prompt = next.spec().prompt;
+            // The last token of the prompt is always run, for its logits.
+            CachedTokens cached = kept_.take(prompt.first(prompt.size() - 1)).value_or(CachedTokens{{}, PageTable(pool_)});
+            while (!cached.pages.resize(pages_for(next.n_positions()))) {
+                if (kept_.drop_oldest()) continue;
+                kept_.keep(std::move(cached));
+                return;
+            }
+            next.admit(std::move(cached));
+            active_.push_back(std::move(waiting_.front()));
+            waiting_.pop_front();
+        }
+    }
+
+    void step() {
+        const Step step = plan_step(active_, options_.n_ubatch);
+        std::vector<RequestId> ids;
+        for (const Step::Part& part : step.parts) ids.push_back(part.sequence->id());
+        inbox_.begin_step(std::move(ids));
+        try {
+            deliver(step, parts_.model.forward(parts_.math, step.batch));
+        } catch (const Cancelled&) {
+            return;
+        } catch (const std::exception& e) {
+            for (const Step::Part& part : step.parts)
+                if (!part.sequence->ended()) part.sequence->end(FinishReason::error, e.what());
+        }
+        retire_ended();
+    }
+
+    void deliver(const Step& step, Value logits) {
+        for (const Step::Part& part : step.parts) {
+            Sequence& s = *part.sequence;
+            s.advance(part.n_rows);
+            if (part.output < 0) continue;
+            parts_.math.read_row(logits, part.output, row_);
+            if (!all_finite(row_)) {
+                s.end(FinishReason::error, "non-finite logits");
+                continue;
+            }
+            const int32_t token = sampler_.choose(s.spec().sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer())});
+            s.accept(token, s.spec().logprobs ? logprobs_of(row_, token, *s.spec().logprobs) : std::vector<TokenLogprob>{});
+        }
+    }
+
+    void retire_ended() {
+        for (const auto& s : active_)
+            if (auto cached = s->ended() ? s->release() : std::nullopt) kept_.keep(std::move(*cached));
+        std::erase_if(active_, [](const auto& s) { return s->ended(); });
+    }
+
+    EngineParts parts_;
+    EngineOptions options_;
+    Inbox& inbox_;
+    PagePool pool_;
+    KeptPages kept_;
+    Sampler sampler_;
+    std::vector<float> row_;  // logits of one row
+    std::deque<std::unique_ptr<Sequence>> waiting_;
+    std::vector<std::unique_ptr<Sequence>> active_;
+};
+
+}  // namespace
+
+struct Engine::State {
+    State(const EngineParts& parts, const EngineOptions& options) : n_pages(options.n_pages), loop(parts, options, inbox) {}
+    int n_pages;
+    Inbox inbox;
+    Loop loop;
+};
+
+Engine::Engine(const EngineParts& parts, const EngineOptions& options) {
+    if (options.n_pages < 1) throw InputError("engine", "the KV cache has no pages");
+    if (options.n_sequences < 1) throw InputError("engine", "at least one sequence must run");
+    if (options.n_ubatch < options.n_sequences)
+        throw InputError("ubatch", std::to_string(options.n_ubatch) + " rows are fewer than " + std::to_string(options.n_sequences) +
+                                       " sequences that run at once");
+    state_ = std::make_unique<State>(parts, options);
+    thread_ = std::thread([this] { state_->loop.run(); });
+}
+
+Engine::~Engine() {
+    state_->inbox.close();
+    thread_.join();
+}
+
+RequestId Engine::submit(GenerationRequest request, Sink sink) {
+    const int n_positions = static_cast<int>(request.spec().prompt.size()) + request.max_tokens() - 1;
+    if (pages_for(n_positions) > state_->n_pages)
+        throw InputError("prompt", std::to_string(n_positions) + " positions of prompt and answer do not fit a KV cache of " +
+                                       std::to_string(state_->n_pages * page_positions));
+    return state_->inbox.submit(std::move(request), std::move(sink));
+}
+
+void Engine::cancel(RequestId id) { state_->inbox.cancel(id); }
+
+}  // namespace kylin

@@ -1,0 +1,56 @@
+// What the engine tells a client: one event for every token, the last one with the reason why the answer ends.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/sampler.h"
+
+namespace kylin {
+
+using RequestId = uint64_t;
+
+enum class FinishReason : uint8_t {
+    stop,       // an end token or a stop string
+    length,     // max_tokens, or the context is full
+    cancelled,  // by cancel(), or because the engine ends
+    error,      // Finish::message says which
+};
+std::string_view name(FinishReason reason);
+
+struct Usage {
+    int n_prompt = 0;
+    int n_reused = 0;  // of the prompt, whose keys and values were still in the cache
+    int n_answer = 0;  // end token included
+};
+
+struct Timings {
+    double queue_seconds = 0;   // from submit to the first step
+    double prompt_seconds = 0;  // from there to the first token
+    double answer_seconds = 0;  // from there to the last token
+};
+
+double prompt_tokens_per_second(const Usage& usage, const Timings& timings);
+double answer_tokens_per_second(const Usage& usage, const Timings& timings);  // the first token counts as the prompt's work
+
+struct Finish {
+    FinishReason reason;
+    std::string message;  // of an error
+    Usage usage;
+    Timings timings;
+};
+
+struct TokenEvent {
+    std::optional<int32_t> token = {};        // absent when the answer ends without one
+    std::string text = {};                    // whole characters; may be empty while a stop string is possible
+    std::vector<TokenLogprob> logprobs = {};  // when asked for: this token, then the best ones
+    std::optional<Finish> finish = {};
+};
+
+// Called on the engine's thread: must be quick, must not throw, and must not call the engine's destructor.
+using Sink = std::function<void(const TokenEvent&)>;
+
+}  // namespace kylin

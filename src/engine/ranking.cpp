@@ -1,0 +1,43 @@
+#include "engine/ranking.h"
+
+#include <algorithm>
+
+namespace kylin {
+namespace {
+
+bool before(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+
+constexpr size_t first_sorted = 64, growth = 8;
+
+}  // namespace
+
+void Ranking::assign(std::span<const double> logits) {
+    candidates_.clear();
+    n_sorted_ = 0;
+    candidates_.reserve(logits.size());
+    for (size_t id = 0; id < logits.size(); ++id) candidates_.push_back({logits[id], static_cast<int32_t>(id)});
+}
+
+const Candidate& Ranking::at(size_t rank) {
+    while (rank >= n_sorted_) {
+        const size_t next = std::min(candidates_.size(), std::max(first_sorted, n_sorted_ * growth));
+        const auto at = [&](size_t i) { return candidates_.begin() + static_cast<std::ptrdiff_t>(i); };
+        std::partial_sort(at(n_sorted_), at(next), candidates_.end(), before);
+        n_sorted_ = next;
+    }
+    return candidates_[rank];
+}
+
+void Ranking::keep(size_t n) {
+    if (n >= size()) return;
+    at(n - 1);
+    candidates_.resize(n);
+    n_sorted_ = std::min(n_sorted_, n);
+}
+
+void Ranking::keep(std::vector<Candidate> some) {
+    candidates_ = std::move(some);
+    n_sorted_ = 0;
+}
+
+}  // namespace kylin

@@ -1,0 +1,39 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+
+namespace kylin {
+namespace {
+
+void add(Step& step, Sequence& sequence, int n_rows) {
+    Batch& batch = step.batch;
+    const int first_row = batch.rows();
+    const bool complete = n_rows == sequence.n_pending();
+    const auto next = sequence.tokens().subspan(static_cast<size_t>(sequence.n_cached()), static_cast<size_t>(n_rows));
+    batch.tokens.insert(batch.tokens.end(), next.begin(), next.end());
+    batch.chunks.push_back({.first_row = first_row, .n_rows = n_rows, .first_position = sequence.n_cached(), .pages = sequence.pages()});
+    step.parts.push_back({&sequence, n_rows, complete ? static_cast<int>(batch.outputs.size()) : -1});
+    if (complete) batch.outputs.push_back(first_row + n_rows - 1);
+}
+
+}  // namespace
+
+Step plan_step(std::span<const std::unique_ptr<Sequence>> sequences, int max_rows) {
+    Step step;
+    std::vector<Sequence*> prompts;
+    for (const auto& s : sequences) {
+        if (s->n_pending() == 1)
+            add(step, *s, 1);
+        else
+            prompts.push_back(s.get());
+    }
+    // Shortest first, so that each equal share is computed from what the shorter ones really took.
+    std::stable_sort(prompts.begin(), prompts.end(), [](auto* a, auto* b) { return a->n_pending() < b->n_pending(); });
+    for (size_t i = 0; i < prompts.size(); ++i) {
+        const int share = (max_rows - step.batch.rows()) / static_cast<int>(prompts.size() - i);
+        add(step, *prompts[i], std::min(prompts[i]->n_pending(), share));
+    }
+    return step;
+}
+
+}  // namespace kylin

@@ -1,0 +1,27 @@
+// Decides which tokens run in the next step.
+#pragma once
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/sequence.h"
+#include "model/batch.h"
+
+namespace kylin {
+
+// One forward pass. The batch views the sequences' page tables.
+struct Step {
+    struct Part {
+        Sequence* sequence;
+        int n_rows;
+        int output;  // index of its row among the logits; -1: its prompt goes on in a later step
+    };
+    Batch batch;
+    std::vector<Part> parts;
+};
+
+// At most max_rows rows, at least one of them for each sequence that generates: first those, then the prompts, which share what is left
+// equally; what a short prompt leaves goes to longer ones. Requires max_rows >= sequences.size().
+Step plan_step(std::span<const std::unique_ptr<Sequence>> sequences, int max_rows);
+
+}  // namespace kylin

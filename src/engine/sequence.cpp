@@ -1,0 +1,76 @@
+#include "engine/sequence.h"
+
+#include <algorithm>
+
+namespace kylin {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
+
+}  // namespace
+
+Sequence::Sequence(Origin origin, const Tokenizer& tokenizer)
+    : origin_(std::move(origin)), tokenizer_(tokenizer), tokens_(spec().prompt), stops_(spec().stop) {}
+
+// The last token of the answer is never run.
+int Sequence::n_positions() const { return static_cast<int>(spec().prompt.size()) + origin_.request.max_tokens() - 1; }
+
+void Sequence::admit(CachedTokens cached) {
+    n_cached_ = n_reused_ = static_cast<int>(cached.tokens.size());
+    pages_ = std::move(cached.pages);
+    admitted_ = Clock::now();
+}
+
+bool Sequence::is_end(int32_t token) const {
+    const auto& stops = spec().stop_tokens;
+    return (!spec().ignore_end && tokenizer_.ends_generation(token)) || std::find(stops.begin(), stops.end(), token) != stops.end();
+}
+
+// Control tokens steer and are not shown.
+std::string Sequence::text_of(int32_t token, bool last) {
+    std::string text;
+    if (!tokenizer_.is_control(token) && !is_end(token)) text = stops_.feed(text_.push(tokenizer_.bytes(token)));
+    if (last && !stops_.matched()) {
+        text += stops_.feed(text_.flush());
+        if (!stops_.matched()) text += stops_.finish();
+    }
+    return text;
+}
+
+void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
+    tokens_.push_back(token);
+    if (!first_token_) first_token_ = Clock::now();
+    const bool full = n_answer() >= origin_.request.max_tokens();
+    TokenEvent event{.token = token, .text = text_of(token, is_end(token) || full), .logprobs = std::move(logprobs)};
+    ended_ = is_end(token) || stops_.matched() || full;
+    if (ended_) event.finish = finish(is_end(token) || stops_.matched() ? FinishReason::stop : FinishReason::length, {});
+    origin_.sink(event);
+}
+
+void Sequence::end(FinishReason reason, std::string message) {
+    ended_ = true;
+    failed_ = reason == FinishReason::error;
+    std::string tail = stops_.feed(text_.flush());
+    tail += stops_.finish();
+    origin_.sink({.text = std::move(tail), .finish = finish(reason, std::move(message))});
+}
+
+Finish Sequence::finish(FinishReason reason, std::string message) const {
+    const Clock::time_point now = Clock::now(), admitted = admitted_.value_or(now), first = first_token_.value_or(now);
+    return {reason,
+            std::move(message),
+            {static_cast<int>(spec().prompt.size()), n_reused_, n_answer()},
+            {seconds(origin_.submitted, admitted), seconds(admitted, first), seconds(first, now)}};
+}
+
+std::optional<CachedTokens> Sequence::release() {
+    if (!pages_ || failed_) return std::nullopt;
+    tokens_.resize(static_cast<size_t>(n_cached_));
+    CachedTokens cached{std::move(tokens_), std::move(*pages_)};
+    pages_.reset();
+    return cached;
+}
+
+}  // namespace kylin

@@ -1,0 +1,64 @@
+// The state of one request: its tokens, which of them are in the KV cache, and how far its answer has come.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/event.h"
+#include "engine/kept_pages.h"
+#include "engine/request.h"
+#include "engine/stop_matcher.h"
+#include "text/text_stream.h"
+#include "text/tokenizer.h"
+
+namespace kylin {
+
+class Sequence {
+public:
+    struct Origin {
+        RequestId id;
+        GenerationRequest request;
+        Sink sink;
+        std::chrono::steady_clock::time_point submitted;
+    };
+    Sequence(Origin origin, const Tokenizer& tokenizer);
+
+    RequestId id() const { return origin_.id; }
+    const GenerationSpec& spec() const { return origin_.request.spec(); }
+    std::span<const int32_t> tokens() const { return tokens_; }
+    int n_answer() const { return static_cast<int>(tokens_.size() - spec().prompt.size()); }
+    int n_positions() const;  // the most that it will ever write to the cache
+
+    // From here on it takes part in steps. `cached` holds a true beginning of the prompt and pages for all positions.
+    void admit(CachedTokens cached);
+    int n_cached() const { return n_cached_; }
+    int n_pending() const { return static_cast<int>(tokens_.size()) - n_cached_; }  // at least 1 until it ends
+    std::span<const int32_t> pages() const { return pages_->pages(); }
+    void advance(int n) { n_cached_ += n; }  // so many pending tokens are in the cache now
+
+    void accept(int32_t token, std::vector<TokenLogprob> logprobs);
+    void end(FinishReason reason, std::string message = {});
+    bool ended() const { return ended_; }
+    // What stays useful after the end; nothing when it was never admitted or failed: then the cache may hold what it choked on.
+    std::optional<CachedTokens> release();
+
+private:
+    bool is_end(int32_t token) const;
+    std::string text_of(int32_t token, bool last);
+    Finish finish(FinishReason reason, std::string message) const;
+
+    Origin origin_;
+    const Tokenizer& tokenizer_;
+    std::vector<int32_t> tokens_;  // prompt and answer
+    std::optional<PageTable> pages_;
+    int n_cached_ = 0, n_reused_ = 0;
+    TextStream text_;
+    StopMatcher stops_;
+    bool ended_ = false, failed_ = false;
+    std::optional<std::chrono::steady_clock::time_point> admitted_, first_token_;
+};
+
+}  // namespace kylin

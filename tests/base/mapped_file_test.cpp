@@ -1,0 +1,92 @@
+// Odd paths are errors, never waits or crashes.
+#include "base/mapped_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "temporary_folder.h"
+
+namespace kylin {
+namespace {
+
+using testing::TemporaryFolder;
+
+std::string error_of(const std::filesystem::path& path) {
+    try {
+        MappedFile::open(path);
+    } catch (const InputError& error) {
+        EXPECT_EQ(error.where(), path.string());
+        return error.what();
+    }
+    return "no error";
+}
+
+TEST(MappedFile, HasTheBytes) {
+    const TemporaryFolder folder;
+    testing::fill(folder / "a", "four");
+    const MappedFile file = MappedFile::open(folder / "a");
+    ASSERT_EQ(file.bytes().size(), 4u);
+    EXPECT_EQ(static_cast<char>(file.bytes()[0]), 'f');
+}
+
+TEST(MappedFile, AnEmptyFileHasNoBytes) {
+    const TemporaryFolder folder;
+    testing::fill(folder / "empty", "");
+    EXPECT_TRUE(MappedFile::open(folder / "empty").bytes().empty());
+}
+
+TEST(MappedFile, MovingLeavesOneOwner) {
+    const TemporaryFolder folder;
+    testing::fill(folder / "a", "four");
+    MappedFile first = MappedFile::open(folder / "a");
+    MappedFile second = std::move(first);
+    first = MappedFile();
+    EXPECT_EQ(static_cast<char>(second.bytes()[3]), 'r');
+}
+
+TEST(MappedFile, MissingFile) {
+    EXPECT_EQ(error_of("/nowhere/model.gguf"), "/nowhere/model.gguf: cannot be opened: No such file or directory");
+}
+
+TEST(MappedFile, Directory) { EXPECT_EQ(error_of("/tmp"), "/tmp: is a directory, a regular file is needed"); }
+
+TEST(MappedFile, Device) { EXPECT_EQ(error_of("/dev/zero"), "/dev/zero: is a device, a regular file is needed"); }
+
+TEST(MappedFile, FifoWithoutAWriterDoesNotWait) {
+    const TemporaryFolder folder;
+    ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
+    EXPECT_NE(error_of(folder / "fifo").find("is a FIFO"), std::string::npos);
+}
+
+TEST(MappedFile, UnreadableFile) {
+    const TemporaryFolder folder;
+    testing::fill(folder / "secret", "x");
+    ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+    ASSERT_EQ(chmod((folder / "secret").c_str(), 0), 0);
+    // Root may read everything, so it becomes nobody for a moment.
+    const uid_t user = geteuid();
+    if (user == 0) {
+        ASSERT_EQ(seteuid(65534), 0);
+    }
+    const std::string message = error_of(folder / "secret");
+    ASSERT_EQ(seteuid(user), 0);
+    EXPECT_NE(message.find("Permission denied"), std::string::npos) << message;
+}
+
+TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
+    const TemporaryFolder folder;
+    testing::fill(folder / "a", std::string(100000, 'x'));
+    const auto read_lost_page = [&] {
+        end_program_when_mapped_file_shrinks();
+        const MappedFile file = MappedFile::open(folder / "a");
+        std::filesystem::resize_file(folder / "a", 10);
+        volatile std::byte lost = file.bytes()[90000];
+        static_cast<void>(lost);
+    };
+    EXPECT_EXIT(read_lost_page(), ::testing::ExitedWithCode(1), "^error: a mapped file was cut short while it was being read\n$");
+}
+
+}  // namespace
+}  // namespace kylin

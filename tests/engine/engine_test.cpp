@@ -1,0 +1,301 @@
+#include "engine/engine.h"
+
+#include <condition_variable>
+#include <future>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <limits>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "fake_model.h"
+
+namespace kylin {
+namespace {
+
+using testing::HasSubstr;
+
+struct Answer {
+    std::string text;
+    Tokens tokens;
+    std::vector<std::vector<TokenLogprob>> logprobs;
+    Finish finish{};
+    bool operator==(const Answer& other) const { return text == other.text && tokens == other.tokens; }
+};
+
+// One engine with its model; waits for answers.
+class Bench {
+public:
+    explicit Bench(const EngineOptions& options, Script script = babble)
+        : model(std::move(script)),
+          tokenizer(fake_tokenizer()),
+          limits_{fake_vocab, options.n_pages * page_positions},
+          math_(options.n_pages) {
+        options_ = options;
+    }
+    Engine& engine() {
+        if (!engine_) engine_.emplace(EngineParts{model, math_, tokenizer}, options_);
+        return *engine_;
+    }
+    void stop() { engine_.reset(); }
+
+    struct Running {
+        RequestId id;
+        std::future<Answer> answer;
+    };
+    Running start(GenerationSpec spec, std::function<void(const TokenEvent&)> also = {}) {
+        auto promise = std::make_shared<std::promise<Answer>>();
+        auto answer = std::make_shared<Answer>();
+        std::future<Answer> future = promise->get_future();
+        const RequestId id = engine().submit(GenerationRequest(std::move(spec), limits_), [=](const TokenEvent& event) {
+            answer->text += event.text;
+            if (event.token) answer->tokens.push_back(*event.token);
+            if (!event.logprobs.empty()) answer->logprobs.push_back(event.logprobs);
+            if (also) also(event);
+            if (event.finish) answer->finish = *event.finish, promise->set_value(*answer);
+        });
+        return {id, std::move(future)};
+    }
+    Answer run(GenerationSpec spec) { return start(std::move(spec)).answer.get(); }
+
+    FakeModel model;
+    Tokenizer tokenizer;
+
+private:
+    RequestLimits limits_;
+    EngineOptions options_{};
+    FakeNumerics math_;
+    std::optional<Engine> engine_;
+};
+
+Tokens prompt(int n, int seed) {
+    Tokens tokens;
+    for (int i = 0; i < n; ++i) tokens.push_back((i * 7 + seed * 31) % 256);
+    return tokens;
+}
+
+GenerationSpec babbling(int n_prompt, int seed) {
+    return {
+        .prompt = prompt(n_prompt, seed), .sampling = {.temperature = 0.7, .seed = static_cast<uint64_t>(seed)}, .max_tokens = 40 + seed};
+}
+
+// Says `text`, then the end token; what follows a prompt of n_prompt tokens.
+Script speech(const Tokenizer& tokenizer, const std::string& text, size_t n_prompt) {
+    Tokens answer;
+    for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(utf8_character_bytes(rest)))
+        for (const int32_t id : tokenizer.encode(rest.substr(0, utf8_character_bytes(rest)), Special::text)) answer.push_back(id);
+    answer.push_back(*tokenizer.find("<|im_end|>"));
+    return [=](const Tokens& prefix, std::span<float> logits) {
+        logits[static_cast<size_t>(answer.at(std::min(prefix.size() - n_prompt, answer.size() - 1)))] = 10;
+    };
+}
+
+TEST(Engine, AnswersDoNotDependOnCompanyChunksOrOrder) {
+    const std::vector<GenerationSpec> specs = {babbling(1, 0),   babbling(63, 1), babbling(64, 2), babbling(65, 3),
+                                               babbling(200, 4), babbling(7, 5),  babbling(130, 6)};
+    std::vector<Answer> alone;
+    for (const GenerationSpec& spec : specs) alone.push_back(Bench({.n_pages = 8}).run(spec));
+    for (const EngineOptions& options :
+         {EngineOptions{.n_pages = 8, .n_sequences = 1, .n_ubatch = 1}, EngineOptions{.n_pages = 30, .n_sequences = 4, .n_ubatch = 7},
+          EngineOptions{.n_pages = 9, .n_sequences = 8, .n_ubatch = 33}, EngineOptions{.n_pages = 60, .n_sequences = 8, .n_ubatch = 512}}) {
+        Bench bench(options);
+        std::vector<Bench::Running> running;
+        for (const GenerationSpec& spec : specs) running.push_back(bench.start(spec));
+        for (size_t i = 0; i < specs.size(); ++i) {
+            const Answer answer = running[i].answer.get();
+            EXPECT_EQ(answer, alone[i]) << "request " << i;
+            EXPECT_EQ(answer.finish.reason, FinishReason::length);
+            EXPECT_EQ(answer.finish.usage.n_prompt, static_cast<int>(specs[i].prompt.size()));
+            EXPECT_EQ(answer.finish.usage.n_answer, specs[i].max_tokens);
+        }
+        for (const auto& chunks : bench.model.batches()) {
+            EXPECT_LE(chunks.size(), static_cast<size_t>(options.n_sequences));
+            EXPECT_LE(chunks.back().first_row + chunks.back().n_rows, options.n_ubatch);
+        }
+    }
+}
+
+TEST(Engine, EndsAtTheEndTokenWhichIsNotShown) {
+    Bench bench({.n_pages = 4}, speech(fake_tokenizer(), "Hello, world", 3));
+    const Answer answer = bench.run({.prompt = {1, 2, 3}});
+    EXPECT_EQ(answer.text, "Hello, world");
+    EXPECT_EQ(answer.finish.reason, FinishReason::stop);
+    EXPECT_EQ(answer.finish.usage.n_answer, 13);
+    const Answer longer = bench.run({.prompt = {1, 2, 3}, .max_tokens = 20, .ignore_end = true});
+    EXPECT_EQ(longer.text, "Hello, world");
+    EXPECT_EQ(longer.finish.reason, FinishReason::length);
+    EXPECT_EQ(longer.tokens.size(), 20u);
+}
+
+TEST(Engine, EndsBeforeAStopStringAndAtAStopToken) {
+    const Tokenizer tokenizer = fake_tokenizer();
+    Bench bench({.n_pages = 4}, speech(tokenizer, "one two three", 1));
+    GenerationSpec spec{.prompt = {1}};
+    spec.stop = {"two t", "three"};
+    const Answer at_string = bench.run(spec);
+    EXPECT_EQ(at_string.text, "one ");
+    EXPECT_EQ(at_string.finish.reason, FinishReason::stop);
+    spec.stop = {"threes"};
+    EXPECT_EQ(bench.run(spec).text, "one two three");
+    spec.stop = {"two three"};
+    spec.max_tokens = 6;
+    EXPECT_EQ(bench.run(spec).text, "one tw");
+    spec.stop.clear();
+    spec.stop_tokens = tokenizer.encode("w", Special::text);
+    const Answer at_token = bench.run(spec);
+    EXPECT_EQ(at_token.text, "one t");
+    EXPECT_EQ(at_token.finish.reason, FinishReason::stop);
+}
+
+TEST(Engine, NeverShowsHalfACharacter) {
+    Bench bench({.n_pages = 4}, speech(fake_tokenizer(), "你好", 1));
+    std::vector<std::string> pieces;
+    auto running = bench.start({.prompt = {1}}, [&](const TokenEvent& event) { pieces.push_back(event.text); });
+    running.answer.get();
+    EXPECT_EQ(pieces, (std::vector<std::string>{"", "", "你", "", "", "好", ""}));
+    EXPECT_EQ(bench.run({.prompt = {1}, .max_tokens = 4}).text, "你\xEF\xBF\xBD");
+}
+
+TEST(Engine, FillsTheContextExactly) {
+    Bench bench({.n_pages = 2});
+    const Answer answer = bench.run({.prompt = prompt(100, 1)});
+    EXPECT_EQ(answer.tokens.size(), 28u);
+    EXPECT_EQ(answer.finish.reason, FinishReason::length);
+}
+
+TEST(Engine, AFailureEndsOneRequestAndSparesTheOthers) {
+    const auto poison = [](const Tokens& prefix, std::span<float> logits) {
+        babble(prefix, logits);
+        if (prefix[0] == 13 && prefix.size() == 10) logits[7] = std::numeric_limits<float>::quiet_NaN();
+        if (prefix[0] == 14 && prefix.size() == 10) logits[7] = -std::numeric_limits<float>::infinity();
+    };
+    const Answer expected = Bench({.n_pages = 4}).run(babbling(5, 1));
+    Bench bench({.n_pages = 12, .n_sequences = 3}, poison);
+    auto nan = bench.start({.prompt = {13, 1, 2}}), infinite = bench.start({.prompt = {14, 1, 2}}), honest = bench.start(babbling(5, 1));
+    for (auto* bad : {&nan, &infinite}) {
+        const Answer answer = bad->answer.get();
+        EXPECT_EQ(answer.finish.reason, FinishReason::error);
+        EXPECT_EQ(answer.finish.message, "non-finite logits");
+        EXPECT_EQ(answer.tokens.size(), 7u);
+    }
+    EXPECT_EQ(honest.answer.get(), expected);
+    EXPECT_EQ(bench.run(babbling(5, 1)), expected);
+}
+
+TEST(Engine, AStepThatThrowsEndsItsRequestsAndTheEngineLivesOn) {
+    Bench bench({.n_pages = 12, .n_sequences = 2});
+    int n_steps = 0;
+    bench.model.before_step = [&] {
+        if (++n_steps == 3) throw std::bad_alloc();
+    };
+    const Answer failed = bench.run(babbling(5, 1));
+    EXPECT_EQ(failed.finish.reason, FinishReason::error);
+    EXPECT_FALSE(failed.finish.message.empty());
+    EXPECT_EQ(bench.run(babbling(5, 1)), Bench({.n_pages = 4}).run(babbling(5, 1)));
+}
+
+TEST(Engine, CancelEndsARequestInAnyPhase) {
+    Bench bench({.n_pages = 12, .n_sequences = 1});
+    std::promise<void> third_token;
+    int n_events = 0;
+    auto running = bench.start({.prompt = {1}, .max_tokens = 700}, [&](const TokenEvent&) {
+        if (++n_events == 3) third_token.set_value();
+    });
+    auto waiting = bench.start(babbling(5, 1)), last = bench.start(babbling(5, 2));
+    third_token.get_future().get();
+    bench.engine().cancel(waiting.id);
+    EXPECT_EQ(waiting.answer.get().finish.reason, FinishReason::cancelled);
+    bench.engine().cancel(running.id);
+    const Answer answer = running.answer.get();
+    EXPECT_EQ(answer.finish.reason, FinishReason::cancelled);
+    EXPECT_GE(answer.tokens.size(), 3u);
+    bench.engine().cancel(running.id);
+    bench.engine().cancel(12345);
+    EXPECT_EQ(last.answer.get(), Bench({.n_pages = 4}).run(babbling(5, 2)));
+}
+
+TEST(Engine, CancelEndsAStepThatOnlyServesTheCancelled) {
+    Bench bench({.n_pages = 12, .n_sequences = 1});
+    std::promise<void> in_step, go_on;
+    bench.model.before_step = [&, first = true]() mutable {
+        if (!std::exchange(first, false)) return;
+        in_step.set_value();
+        go_on.get_future().get();
+    };
+    auto running = bench.start(babbling(5, 1));
+    in_step.get_future().get();
+    bench.engine().cancel(running.id);
+    go_on.set_value();
+    const Answer answer = running.answer.get();
+    EXPECT_EQ(answer.finish.reason, FinishReason::cancelled);
+    EXPECT_TRUE(answer.tokens.empty()) << "the step went on to the end";
+}
+
+TEST(Engine, ItsEndCancelsWhatRunsAndWhatWaits) {
+    Bench bench({.n_pages = 12, .n_sequences = 1});
+    auto running = bench.start({.prompt = {1}}), waiting = bench.start({.prompt = {2}});
+    bench.stop();
+    EXPECT_EQ(running.answer.get().finish.reason, FinishReason::cancelled);
+    EXPECT_EQ(waiting.answer.get().finish.reason, FinishReason::cancelled);
+}
+
+TEST(Engine, GoesOnFromCachedTokensWithTheSameAnswer) {
+    Bench bench({.n_pages = 6, .n_sequences = 2});
+    const Answer first = bench.run(babbling(80, 1));
+    GenerationSpec next = babbling(80, 1);
+    next.prompt.insert(next.prompt.end(), first.tokens.begin(), first.tokens.end());
+    next.prompt.insert(next.prompt.end(), {5, 6, 7});
+    const Answer second = bench.run(next);
+    EXPECT_EQ(second.finish.usage.n_reused, 80 + 40);  // the last token of an answer is never run
+    EXPECT_EQ(second, Bench({.n_pages = 6}).run(next));
+    const Answer again = bench.run(next);
+    EXPECT_EQ(again.finish.usage.n_reused, static_cast<int>(next.prompt.size()) - 1);
+    EXPECT_EQ(again, second);
+    EXPECT_EQ(bench.run(babbling(300, 9)).finish.usage.n_reused, 0);  // needs every page: kept ones make room
+}
+
+TEST(Engine, ReportsLogprobs) {
+    Bench bench({.n_pages = 4});
+    const Answer answer = bench.run({.prompt = {1}, .max_tokens = 5, .logprobs = 3});
+    ASSERT_EQ(answer.logprobs.size(), 5u);
+    for (size_t i = 0; i < 5; ++i) {
+        ASSERT_EQ(answer.logprobs[i].size(), 4u);
+        EXPECT_EQ(answer.logprobs[i][0].id, answer.tokens[i]);
+        EXPECT_EQ(answer.logprobs[i][1].id, answer.tokens[i]) << "greedy takes the best";
+        EXPECT_LE(answer.logprobs[i][2].logprob, answer.logprobs[i][1].logprob);
+    }
+    EXPECT_TRUE(bench.run({.prompt = {1}, .max_tokens = 5}).logprobs.empty());
+}
+
+TEST(Engine, RefusesWhatCannotWork) {
+    EXPECT_THROW(Bench({.n_pages = 0}).engine(), InputError);
+    EXPECT_THROW(Bench({.n_pages = 1, .n_sequences = 0}).engine(), InputError);
+    EXPECT_THROW(Bench({.n_pages = 1, .n_sequences = 2, .n_ubatch = 1}).engine(), InputError);
+    Bench bench({.n_pages = 1});
+    const GenerationRequest too_long({.prompt = prompt(60, 1), .max_tokens = 6}, {.n_vocab = fake_vocab, .n_ctx = 1000});
+    try {
+        bench.engine().submit(too_long, {});
+        FAIL() << "accepted";
+    } catch (const InputError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("65 positions"));
+        EXPECT_THAT(e.what(), HasSubstr("64"));
+    }
+}
+
+TEST(Engine, SurvivesAStormOfCancellations) {
+    Bench bench({.n_pages = 10, .n_sequences = 4, .n_ubatch = 16});
+    const Answer expected = Bench({.n_pages = 10}).run(babbling(70, 3));
+    std::vector<Bench::Running> doomed, honest;
+    for (int i = 0; i < 60; ++i) {
+        doomed.push_back(bench.start({.prompt = prompt(1 + i * 3, i), .max_tokens = 300}));
+        if (i % 10 == 0) honest.push_back(bench.start(babbling(70, 3)));
+        bench.engine().cancel(doomed[static_cast<size_t>(i / 2)].id);
+    }
+    for (const auto& d : doomed) bench.engine().cancel(d.id);
+    for (auto& d : doomed) EXPECT_EQ(d.answer.get().finish.reason, FinishReason::cancelled);
+    for (auto& h : honest) EXPECT_EQ(h.answer.get(), expected);
+    EXPECT_EQ(bench.run({.prompt = prompt(600, 1)}).tokens.size(), 40u) << "all pages can be had again";
+}
+
+}  // namespace
+}  // namespace kylin

@@ -1,0 +1,89 @@
+#include "engine/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <numeric>
+#include <rapidcheck/gtest.h>
+
+#include "fake_model.h"
+
+namespace kylin {
+namespace {
+
+using Sequences = std::vector<std::unique_ptr<Sequence>>;
+
+const Tokenizer& tokenizer() {
+    static const Tokenizer t = fake_tokenizer();
+    return t;
+}
+
+// One sequence with so many tokens to run, after so many in the cache.
+std::unique_ptr<Sequence> pending(PagePool& pool, int n, int n_cached = 0) {
+    Tokens tokens(static_cast<size_t>(n + n_cached));
+    std::iota(tokens.begin(), tokens.end(), 1);
+    GenerationRequest request({.prompt = tokens, .max_tokens = 1}, {.n_vocab = 1 << 20, .n_ctx = 1 << 20});
+    auto sequence = std::make_unique<Sequence>(Sequence::Origin{0, std::move(request), {}, {}}, tokenizer());
+    tokens.resize(static_cast<size_t>(n_cached));
+    PageTable pages(pool);
+    EXPECT_TRUE(pages.resize(pages_for(n + n_cached)));
+    sequence->admit({tokens, std::move(pages)});
+    return sequence;
+}
+
+std::vector<int> rows_of(const Step& step) {
+    std::vector<int> rows;
+    for (const auto& part : step.parts) rows.push_back(part.n_rows);
+    return rows;
+}
+
+TEST(Scheduler, RunsAnswersFirstAndSharesTheRestEqually) {
+    PagePool pool(1000);
+    Sequences s;
+    s.push_back(pending(pool, 500));
+    s.push_back(pending(pool, 1, 70));
+    s.push_back(pending(pool, 400));
+    s.push_back(pending(pool, 10));
+    s.push_back(pending(pool, 1, 3));
+    const Step step = plan_step(s, 102);
+    EXPECT_EQ(rows_of(step), (std::vector<int>{1, 1, 10, 45, 45}));
+    EXPECT_EQ(step.batch.outputs, (std::vector<int32_t>{0, 1, 11}));
+    EXPECT_EQ(step.parts[2].output, 2);
+    EXPECT_EQ(step.parts[3].output, -1);
+}
+
+RC_GTEST_PROP(Scheduler, PlansEveryStepWithinItsRules, ()) {
+    PagePool pool(10000);
+    Sequences s;
+    for (const auto& [n, cached] : *rc::gen::nonEmpty(
+             rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(rc::gen::inRange(1, 300), rc::gen::inRange(0, 100)))))
+        s.push_back(pending(pool, n, cached));
+    const int max_rows = *rc::gen::inRange(static_cast<int>(s.size()), 600);
+    const Step step = plan_step(s, max_rows);
+
+    int total = 0, row = 0;
+    for (const auto& q : s) total += q->n_pending();
+    RC_ASSERT(step.batch.rows() == std::min(total, max_rows));
+    RC_ASSERT(step.parts.size() == s.size());
+    int largest_cut = max_rows, n_outputs = 0;
+    for (size_t i = 0; i < step.parts.size(); ++i) {
+        const auto& [sequence, n_rows, output] = step.parts[i];
+        const Chunk& chunk = step.batch.chunks[i];
+        RC_ASSERT(n_rows >= 1 && n_rows <= sequence->n_pending());
+        RC_ASSERT(chunk.first_row == row && chunk.n_rows == n_rows && chunk.first_position == sequence->n_cached());
+        for (int r = 0; r < n_rows; ++r)
+            RC_ASSERT(step.batch.tokens[static_cast<size_t>(row + r)] == sequence->tokens()[static_cast<size_t>(sequence->n_cached() + r)]);
+        row += n_rows;
+        if (n_rows == sequence->n_pending()) {
+            RC_ASSERT(output == n_outputs && step.batch.outputs[static_cast<size_t>(n_outputs++)] == row - 1);
+        } else {
+            RC_ASSERT(output == -1);
+            largest_cut = std::min(largest_cut, n_rows);
+        }
+    }
+    RC_ASSERT(step.batch.outputs.size() == static_cast<size_t>(n_outputs));
+    // Nobody gets more than one row above a sequence that was cut short.
+    for (const auto& part : step.parts) RC_ASSERT(part.n_rows <= largest_cut + 1);
+}
+
+}  // namespace
+}  // namespace kylin

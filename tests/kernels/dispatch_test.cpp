@@ -1,0 +1,52 @@
+// The choice of a table: best first, scalar last, each one complete, and the named one or an error.
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "kernels/kernels.h"
+
+namespace kylin {
+namespace {
+
+TEST(Dispatch, ListsScalarLastAndSelectsTheFirst) {
+    const auto tables = usable_kernels();
+    ASSERT_FALSE(tables.empty());
+    EXPECT_EQ(tables.back()->name, "scalar");
+    EXPECT_EQ(&select_kernels(), tables.front());
+}
+
+TEST(Dispatch, OffersWhatTheCpuHas) {
+#ifdef __x86_64__
+    std::vector<std::string_view> expected;
+    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) expected.push_back("avx512");
+    if (__builtin_cpu_supports("avx2")) expected.push_back("avx2");
+    expected.push_back("scalar");
+    std::vector<std::string_view> names;
+    for (const Kernels* table : usable_kernels()) names.push_back(table->name);
+    EXPECT_EQ(names, expected);
+#endif
+}
+
+TEST(Dispatch, SelectsByName) {
+    for (const Kernels* table : usable_kernels()) EXPECT_EQ(&select_kernels(table->name), table);
+}
+
+TEST(Dispatch, RefusesAnUnknownNameAndListsTheOthers) {
+    try {
+        select_kernels("sse9");
+        FAIL() << "an unknown name was accepted";
+    } catch (const InputError& error) {
+        EXPECT_NE(std::string(error.what()).find("sse9"), std::string::npos);
+        EXPECT_NE(std::string(error.what()).find("scalar"), std::string::npos);
+    }
+}
+
+TEST(Dispatch, EveryTableIsComplete) {
+    for (const Kernels* k : usable_kernels()) {
+        EXPECT_TRUE(k->quantize_q8_0 && k->quantize_q8_k && k->matmul) << k->name;
+        EXPECT_TRUE(k->rms_norm && k->rope && k->silu_mul && k->add) << k->name;
+        EXPECT_TRUE(k->store_kv && k->attend) << k->name;
+    }
+}
+
+}  // namespace
+}  // namespace kylin
