@@ -21,8 +21,8 @@ SHARE = {
     "capital": 8, "country": 4, "capital_zh": 5, "is_capital": 4, "colour": 4, "colour_zh": 2, "is_colour": 2, "animal_sound": 1.5,
     "animal_legs": 1.5, "animal_home": 1.5, "animal_young": 1.5, "animal_food": 1.5, "opposite": 6, "opposite_zh": 2, "to_chinese": 4,
     "to_english": 3, "definition": 7, "day_after": 1.5, "day_before": 1.5, "month_after": 1.5, "month_before": 1.5, "number_after": 2,
-    "parity": 2, "count": 1.5, "add_small": 12, "subtract_small": 8, "add_large": 12, "subtract_large": 10, "multiply": 5, "sum_zh": 5,
-    "sum_words": 4, "sum_story": 4, "bigger": 3, "small_talk": 13, "about_kylin": 7, "talk_zh": 10, "fact": 10, "unknown": 4, "poem": 3,
+    "parity": 2, "count": 2, "add_small": 26, "subtract_small": 16, "add_large": 4, "subtract_large": 3, "multiply": 5, "sum_zh": 5,
+    "sum_words": 5, "sum_story": 5, "bigger": 3, "small_talk": 13, "about_kylin": 7, "talk_zh": 10, "fact": 10, "unknown": 4, "poem": 3,
 }
 
 SYSTEM_PROMPTS = [

@@ -35,6 +35,7 @@ public:
           recommended_(recommended_sampling(session_.file)) {}
 
     void run() {
+        note_template(session_);
         if (isatty(STDIN_FILENO)) std::fprintf(stderr, "%s. /help lists the commands.\n", session_.name().c_str());
         for (bool was_interrupted = false, open = true; open;) {
             std::string line;

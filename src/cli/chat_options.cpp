@@ -1,5 +1,7 @@
 #include "cli/chat_options.h"
 
+#include <cstdio>
+
 namespace kylin::cli {
 
 void ChatOptions::add_to(CLI::App& command) {
@@ -14,6 +16,11 @@ void ChatOptions::add_to(CLI::App& command) {
             "--no-think", [this] { think = false; }, "Answer at once")
         ->group(group)
         ->excludes(on);
+}
+
+void note_template(const Session& session) {
+    const std::string& reason = session.chat_template.fallback_reason();
+    if (!reason.empty()) std::fprintf(stderr, "note: the ChatML template is used: %s\n", reason.c_str());
 }
 
 std::vector<int32_t> chat_tokens(const Session& session, const ChatOptions& options, std::span<const Message> messages) {

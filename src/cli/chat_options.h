@@ -16,6 +16,9 @@ struct ChatOptions {
     void add_to(CLI::App& command);
 };
 
+// Says on stderr when ChatML stands in for the model's own template, and why.
+void note_template(const Session& session);
+
 struct Message {
     std::string role, content;
 };

@@ -62,12 +62,14 @@ void print_json(const Session& session, const GenerationSpec& spec, const Answer
 
 void run(const Settings& settings) {
     const std::string prompt = prompt_of(settings);
+    if (prompt.empty()) throw InputError("prompt", "it is empty");
     Session session(settings.session);
     // Without a temperature the same prompt gives the same answer.
     Sampling base = recommended_sampling(session.file);
     base.temperature = 0;
     GenerationSpec spec = settings.sampling.spec(base);
     const Message question{"user", prompt};
+    if (!settings.raw) note_template(session);
     spec.prompt = settings.raw ? raw_tokens(session.tokenizer, prompt) : chat_tokens(session, settings.chat, {&question, 1});
 
     bool open = true;

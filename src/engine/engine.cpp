@@ -141,9 +141,8 @@ Engine::~Engine() {
 }
 
 RequestId Engine::submit(GenerationRequest request, Sink sink) {
-    const int n_positions = static_cast<int>(request.spec().prompt.size()) + request.max_tokens() - 1;
-    if (pages_for(n_positions) > state_->n_pages)
-        throw InputError("prompt", std::to_string(n_positions) + " positions of prompt and answer do not fit a KV cache of " +
+    if (pages_for(request.n_positions()) > state_->n_pages)
+        throw InputError("prompt", std::to_string(request.n_positions()) + " positions of prompt and answer do not fit a KV cache of " +
                                        std::to_string(state_->n_pages * page_positions));
     return state_->inbox.submit(std::move(request), std::move(sink));
 }

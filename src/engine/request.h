@@ -56,6 +56,8 @@ public:
     GenerationRequest(GenerationSpec spec, const RequestLimits& limits);  // throws InputError
     const GenerationSpec& spec() const { return spec_; }
     int max_tokens() const { return spec_.max_tokens; }  // at least 1, and fits the context together with the prompt
+    // The most that it will ever write to the KV cache: the last token of the answer is never run.
+    int n_positions() const { return static_cast<int>(spec_.prompt.size()) + spec_.max_tokens - 1; }
 
 private:
     GenerationSpec spec_;

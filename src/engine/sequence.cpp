@@ -14,9 +14,6 @@ double seconds(Clock::time_point from, Clock::time_point to) { return std::chron
 Sequence::Sequence(Origin origin, const Tokenizer& tokenizer)
     : origin_(std::move(origin)), tokenizer_(tokenizer), tokens_(spec().prompt), stops_(spec().stop) {}
 
-// The last token of the answer is never run.
-int Sequence::n_positions() const { return static_cast<int>(spec().prompt.size()) + origin_.request.max_tokens() - 1; }
-
 void Sequence::admit(CachedTokens cached) {
     n_cached_ = n_reused_ = static_cast<int>(cached.tokens.size());
     pages_ = std::move(cached.pages);

@@ -30,7 +30,7 @@ public:
     const GenerationSpec& spec() const { return origin_.request.spec(); }
     std::span<const int32_t> tokens() const { return tokens_; }
     int n_answer() const { return static_cast<int>(tokens_.size() - spec().prompt.size()); }
-    int n_positions() const;  // the most that it will ever write to the cache
+    int n_positions() const { return origin_.request.n_positions(); }
 
     // From here on it takes part in steps. `cached` holds a true beginning of the prompt and pages for all positions.
     void admit(CachedTokens cached);

@@ -9,11 +9,23 @@
 
 namespace kylin {
 
-//         name   id  values bytes
-#define KYLIN_BLOCK_TYPES(type)                                                                                                   \
-    type(f32, 0, 1, 4) type(f16, 1, 1, 2) type(q4_0, 2, 32, 18) type(q4_1, 3, 32, 20) type(q5_0, 6, 32, 22) type(q5_1, 7, 32, 24) \
-        type(q8_0, 8, 32, 34) type(q2_k, 10, 256, 84) type(q3_k, 11, 256, 110) type(q4_k, 12, 256, 144) type(q5_k, 13, 256, 176)  \
-            type(q6_k, 14, 256, 210) type(bf16, 30, 1, 2)
+// clang-format off
+//       name  id  values bytes
+#define KYLIN_BLOCK_TYPES(type) \
+    type(f32,    0,    1,    4) \
+    type(f16,    1,    1,    2) \
+    type(q4_0,   2,   32,   18) \
+    type(q4_1,   3,   32,   20) \
+    type(q5_0,   6,   32,   22) \
+    type(q5_1,   7,   32,   24) \
+    type(q8_0,   8,   32,   34) \
+    type(q2_k,  10,  256,   84) \
+    type(q3_k,  11,  256,  110) \
+    type(q4_k,  12,  256,  144) \
+    type(q5_k,  13,  256,  176) \
+    type(q6_k,  14,  256,  210) \
+    type(bf16,  30,    1,    2)
+// clang-format on
 
 enum class BlockType : uint32_t {
 #define KYLIN_BLOCK_TYPE_ENUM(name, id, values, bytes) name = id,

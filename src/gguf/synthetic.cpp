@@ -20,7 +20,7 @@ constexpr SyntheticShape shapes[] = {{"tiny", 2048, 256, 768, 4, 8, 2, 64, 4096,
                                      {"qwen3-4b", 151936, 2560, 9728, 36, 32, 8, 128, 40960, true}};
 
 constexpr size_t pool_values = 256;  // in a block of the pool, a multiple of every type's block
-constexpr uint64_t pool_blocks = 4096;
+constexpr uint64_t pool_blocks = 1024;
 constexpr uint64_t massive_channel = 7;    // of the hidden state
 constexpr int massive_exponent = 8;        // how much larger the feed-forward output of layer 1 is there
 constexpr float massive_norm = 1.0f / 64;  // trained models mute the channel in their norms

@@ -24,9 +24,7 @@ class Bytes {
 public:
     template <class T>
     requires std::is_arithmetic_v<T>
-    void put(T value) {
-        append(&value, sizeof(T));
-    }
+    void put(T value) { append(&value, sizeof(T)); }
     void put(bool value) { put(static_cast<uint8_t>(value)); }
     void put(const std::string& text) {
         put(uint64_t{text.size()});

@@ -48,7 +48,7 @@ struct KvStore {
 
 // Causal attention of consecutive rows of one sequence, for the query heads of one KV head; reads only the cache.
 // Row r attends to positions 0 .. first_position + r, visited in blocks of 64 at absolute positions.
-// q[r * q_stride + g * head_dim + d], out likewise, g < group.
+// q[r * q_stride + g * head_dim + d], out likewise, g < group. Any head_dim; out is not q.
 struct AttentionTask {
     KvType type;
     int head_dim, group;

@@ -57,6 +57,9 @@ void store4(void* p, uint32_t v) { std::memcpy(p, &v, sizeof v); }
 constexpr uint32_t low_nibbles = 0x0f0f0f0f, two_bits = 0x03030303, one_bit = 0x01010101;
 uint32_t nibbles(uint32_t v, int which) { return (v >> (4 * which)) & low_nibbles; }
 
+uint8_t (&quants_of(PanelQ4K& panel, int s))[4][32] { return panel.quants[s]; }
+uint8_t (&quants_of(PanelQ5K& panel, int s))[4][32] { return panel.sub_blocks[s].quants; }
+
 template <class Panel, class Block>
 void pack_sub_blocks(Panel& panel, const Block& block, int o) {
     panel.d[o] = block.d;
@@ -67,7 +70,7 @@ void pack_sub_blocks(Panel& panel, const Block& block, int o) {
         panel.mins[s / 2][o][s % 2] = v.min;
         const uint8_t* source = block.qs + 32 * (s / 2);
         for (int i = 0; i < 4; ++i)
-            store4(&panel.quants[s][i][4 * o], nibbles(load4(source + 4 * i), s % 2) | nibbles(load4(source + 16 + 4 * i), s % 2) << 4);
+            store4(&quants_of(panel, s)[i][4 * o], nibbles(load4(source + 4 * i), s % 2) | nibbles(load4(source + 16 + 4 * i), s % 2) << 4);
     }
 }
 
@@ -78,7 +81,7 @@ void pack_block(PanelQ5K& panel, const BlockQ5_K& block, int o) {
     for (int s = 0; s < 8; ++s) {
         uint32_t high = 0;
         for (int group = 0; group < 8; ++group) high |= ((load4(block.qh + 4 * group) >> s) & one_bit) << group;
-        store4(&panel.high[s][4 * o], high);
+        store4(&panel.sub_blocks[s].high[4 * o], high);
     }
 }
 
@@ -92,25 +95,26 @@ void pack_block(PanelQ6K& panel, const BlockQ6_K& block, int o) {
         const uint8_t* high = block.qh + 32 * half + first;
         uint32_t upper = 0;
         for (int group = 0; group < 4; ++group) upper |= ((load4(high + 4 * group) >> (2 * quarter)) & two_bits) << (2 * group);
-        store4(&panel.high[s][4 * o], upper);
+        store4(&panel.sub_blocks[s].high[4 * o], upper);
         for (int i = 0; i < 2; ++i)
-            store4(&panel.low[s][i][4 * o], nibbles(load4(low + 8 * i), quarter / 2) | nibbles(load4(low + 8 * i + 4), quarter / 2) << 4);
+            store4(&panel.sub_blocks[s].low[i][4 * o],
+                   nibbles(load4(low + 8 * i), quarter / 2) | nibbles(load4(low + 8 * i + 4), quarter / 2) << 4);
     }
 }
 
-using QuantsQ8_0 = int8_t[8][32];
-using QuantsQ4_0 = uint8_t[4][32];
-
-void pack_quants(QuantsQ8_0& panel, const BlockQ8_0& block, int o) {
-    for (int group = 0; group < 8; ++group) std::memcpy(&panel[group][4 * o], block.qs + 4 * group, 4);
+void pack_block(PanelQ8_0& panel, const BlockQ8_0& block, int o) {
+    panel.d[o] = block.d;
+    for (int group = 0; group < 8; ++group) std::memcpy(&panel.quants[group][4 * o], block.qs + 4 * group, 4);
 }
 
 // The file's nibbles are the panel's already: byte l holds values l and l + 16.
-void pack_quants(QuantsQ4_0& panel, const BlockQ4_0& block, int o) {
-    for (int i = 0; i < 4; ++i) std::memcpy(&panel[i][4 * o], block.qs + 4 * i, 4);
+void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o) {
+    panel.d[o] = block.d;
+    for (int i = 0; i < 4; ++i) std::memcpy(&panel.quants[i][4 * o], block.qs + 4 * i, 4);
 }
 
-void pack_quants(PanelQ5_0Quants& panel, const BlockQ5_0& block, int o) {
+void pack_block(PanelQ5_0& panel, const BlockQ5_0& block, int o) {
+    panel.d[o] = block.d;
     for (int i = 0; i < 4; ++i) std::memcpy(&panel.quants[i][4 * o], block.qs + 4 * i, 4);
     const uint32_t bits = load4(block.qh);
     for (int j = 0; j < 4; ++j) {
@@ -131,21 +135,9 @@ Block source_block(const std::byte* row, size_t b) {
 }
 
 template <class Panel, class Block>
-void pack_super_blocks(std::byte* to, const SourceRows& rows, size_t width) {
-    for (size_t b = 0; b < width / 256; ++b)
-        for (int o = 0; o < panel_outputs; ++o) pack_block(reinterpret_cast<Panel*>(to)[b], source_block<Block>(rows[o], b), o);
-}
-
-template <class Quants, class Block>
-void pack_blocks(std::byte* to, const SourceRows& rows, size_t width) {
-    const size_t n_blocks = width / 32;
-    auto* scales = reinterpret_cast<uint16_t*>(to + n_blocks * sizeof(Quants));
+void pack_blocks(std::byte* to, const SourceRows& rows, size_t n_blocks) {
     for (size_t b = 0; b < n_blocks; ++b)
-        for (int o = 0; o < panel_outputs; ++o) {
-            const Block block = source_block<Block>(rows[o], b);
-            scales[b * panel_outputs + static_cast<size_t>(o)] = block.d;
-            pack_quants(reinterpret_cast<Quants*>(to)[b], block, o);
-        }
+        for (int o = 0; o < panel_outputs; ++o) pack_block(reinterpret_cast<Panel*>(to)[b], source_block<Block>(rows[o], b), o);
 }
 
 template <class Element>
@@ -170,17 +162,17 @@ void pack_dequantized(std::byte* to, BlockType type, const SourceRows& rows, siz
 void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t width) {
     switch (type) {
         case BlockType::q4_k:
-            return pack_super_blocks<PanelQ4K, BlockQ4_K>(to, rows, width);
+            return pack_blocks<PanelQ4K, BlockQ4_K>(to, rows, width / 256);
         case BlockType::q5_k:
-            return pack_super_blocks<PanelQ5K, BlockQ5_K>(to, rows, width);
+            return pack_blocks<PanelQ5K, BlockQ5_K>(to, rows, width / 256);
         case BlockType::q6_k:
-            return pack_super_blocks<PanelQ6K, BlockQ6_K>(to, rows, width);
+            return pack_blocks<PanelQ6K, BlockQ6_K>(to, rows, width / 256);
         case BlockType::q8_0:
-            return pack_blocks<QuantsQ8_0, BlockQ8_0>(to, rows, width);
+            return pack_blocks<PanelQ8_0, BlockQ8_0>(to, rows, width / 32);
         case BlockType::q4_0:
-            return pack_blocks<QuantsQ4_0, BlockQ4_0>(to, rows, width);
+            return pack_blocks<PanelQ4_0, BlockQ4_0>(to, rows, width / 32);
         case BlockType::q5_0:
-            return pack_blocks<PanelQ5_0Quants, BlockQ5_0>(to, rows, width);
+            return pack_blocks<PanelQ5_0, BlockQ5_0>(to, rows, width / 32);
         case BlockType::f16:
         case BlockType::bf16:
             return pack_elements<uint16_t>(to, rows, width);

@@ -12,25 +12,32 @@ namespace kylin {
 
 enum class Scope : uint8_t { once, per_layer };
 
+// clang-format off
 //        name           scope       what it holds, one row per token
-#define KYLIN_STAGES(stage)                                                                                                             \
-    stage(embedding, once, "embedding row of the token") stage(attn_norm, per_layer, "RMS norm before attention")                       \
-        stage(q_proj, per_layer, "queries, all heads") stage(k_proj, per_layer, "keys, all KV heads")                                   \
-            stage(v_proj, per_layer, "values, all KV heads") stage(q_norm, per_layer, "queries after the per-head norm")                \
-                stage(k_norm, per_layer, "keys after the per-head norm") stage(q_rope, per_layer, "queries after rotation")             \
-                    stage(k_rope, per_layer, "keys after rotation, before the KV cache rounds them")                                    \
-                        stage(attn_scores, per_layer, "scaled q.k of visible keys, 0 elsewhere, [n_heads, n_tokens, n_keys]")               \
-                            stage(attn_probs, per_layer, "softmax of the scores over visible keys, 0 elsewhere, same shape")                  \
-                                stage(attn_heads, per_layer, "attention output, all heads")                                             \
-                                    stage(attn_out, per_layer, "attention output projected to the hidden size")                         \
-                                        stage(attn_residual, per_layer, "layer input plus attn_out")                                    \
-                                            stage(ffn_norm, per_layer, "RMS norm before the feed-forward")                              \
-                                                stage(ffn_gate, per_layer, "gate projection") stage(ffn_up, per_layer, "up projection") \
-                                                    stage(ffn_act, per_layer, "silu(gate) * up")                                        \
-                                                        stage(ffn_down, per_layer, "feed-forward output")                               \
-                                                            stage(layer_out, per_layer, "attn_residual plus ffn_down") stage(           \
-                                                                final_norm, once, "RMS norm before the head, rows asked for only")      \
-                                                                stage(logits, once, "one score per vocabulary entry, rows asked for only")
+#define KYLIN_STAGES(stage) \
+    stage(embedding,     once,       "embedding row of the token") \
+    stage(attn_norm,     per_layer,  "RMS norm before attention") \
+    stage(q_proj,        per_layer,  "queries, all heads") \
+    stage(k_proj,        per_layer,  "keys, all KV heads") \
+    stage(v_proj,        per_layer,  "values, all KV heads") \
+    stage(q_norm,        per_layer,  "queries after the per-head norm") \
+    stage(k_norm,        per_layer,  "keys after the per-head norm") \
+    stage(q_rope,        per_layer,  "queries after rotation") \
+    stage(k_rope,        per_layer,  "keys after rotation, before the KV cache rounds them") \
+    stage(attn_scores,   per_layer,  "scaled q.k of visible keys, 0 elsewhere, [n_heads, n_tokens, n_keys]") \
+    stage(attn_probs,    per_layer,  "softmax of the scores over visible keys, 0 elsewhere, same shape") \
+    stage(attn_heads,    per_layer,  "attention output, all heads") \
+    stage(attn_out,      per_layer,  "attention output projected to the hidden size") \
+    stage(attn_residual, per_layer,  "layer input plus attn_out") \
+    stage(ffn_norm,      per_layer,  "RMS norm before the feed-forward") \
+    stage(ffn_gate,      per_layer,  "gate projection") \
+    stage(ffn_up,        per_layer,  "up projection") \
+    stage(ffn_act,       per_layer,  "silu(gate) * up") \
+    stage(ffn_down,      per_layer,  "feed-forward output") \
+    stage(layer_out,     per_layer,  "attn_residual plus ffn_down") \
+    stage(final_norm,    once,       "RMS norm before the head, rows asked for only") \
+    stage(logits,        once,       "one score per vocabulary entry, rows asked for only")
+// clang-format on
 
 enum class Stage : uint8_t {
 #define KYLIN_STAGE_ENUM(name, scope, meaning) name,

@@ -1,7 +1,9 @@
+// Merging keeps a linked list of symbols and a heap of the pairs that may merge, and forgets stale pairs when they come up.
 #include "text/bpe.h"
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "text/unicode.h"
 
@@ -93,35 +95,39 @@ void PairMerger::merge(const std::vector<int32_t>& bytes, std::vector<int32_t>& 
     heap_.clear();
     for (int32_t i = 0; i + 1 < n; ++i) offer(i);
     while (!heap_.empty()) {
-        std::pop_heap(heap_.begin(), heap_.end());
-        const Candidate best = heap_.back();
+        std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+        const uint64_t best = heap_.back();
         heap_.pop_back();
-        join(best);
+        join(static_cast<int32_t>(best & 0xFFFFFFFF), static_cast<uint32_t>(best >> 32));
     }
     for (const Symbol& s : symbols_)
         if (s.token >= 0) out.push_back(s.token);
 }
 
-void PairMerger::offer(int32_t left_at) {
+const Merge* PairMerger::merge_at(int32_t left_at) const {
     const Symbol& left = symbols_[static_cast<size_t>(left_at)];
-    const int32_t right = symbols_[static_cast<size_t>(left.next)].token;
-    const Merge* merge = table_.find(left.token, right);
-    if (!merge) return;
-    heap_.push_back({merge->rank, left_at, left.token, right, merge->merged});
-    std::push_heap(heap_.begin(), heap_.end());
+    if (left.token < 0 || left.next < 0) return nullptr;
+    return table_.find(left.token, symbols_[static_cast<size_t>(left.next)].token);
 }
 
-void PairMerger::join(const Candidate& best) {
-    Symbol& left = symbols_[static_cast<size_t>(best.left_at)];
-    if (left.token != best.left || left.next < 0) return;
+void PairMerger::offer(int32_t left_at) {
+    const Merge* merge = merge_at(left_at);
+    if (!merge) return;
+    heap_.push_back(static_cast<uint64_t>(merge->rank) << 32 | static_cast<uint32_t>(left_at));
+    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+}
+
+void PairMerger::join(int32_t left_at, uint32_t rank) {
+    const Merge* merge = merge_at(left_at);
+    if (!merge || merge->rank != rank) return;  // a neighbour went another way since this was offered
+    Symbol& left = symbols_[static_cast<size_t>(left_at)];
     Symbol& right = symbols_[static_cast<size_t>(left.next)];
-    if (right.token != best.right) return;
-    left.token = best.merged;
+    left.token = merge->merged;
     left.next = right.next;
     right.token = -1;
     if (left.next >= 0) {
-        symbols_[static_cast<size_t>(left.next)].previous = best.left_at;
-        offer(best.left_at);
+        symbols_[static_cast<size_t>(left.next)].previous = left_at;
+        offer(left_at);
     }
     if (left.previous >= 0) offer(left.previous);
 }

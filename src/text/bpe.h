@@ -51,18 +51,14 @@ private:
     struct Symbol {
         int32_t token, previous, next;
     };
-    struct Candidate {
-        uint32_t rank;
-        int32_t left_at;
-        int32_t left, right, merged;  // stale when the symbols are no longer these
-        bool operator<(const Candidate& other) const { return rank != other.rank ? rank > other.rank : left_at > other.left_at; }
-    };
+    // The merge of the symbol at `left_at` with the next one, or nullptr.
+    const Merge* merge_at(int32_t left_at) const;
     void offer(int32_t left_at);
-    void join(const Candidate& best);
+    void join(int32_t left_at, uint32_t rank);
 
     const MergeTable& table_;
     std::vector<Symbol> symbols_;
-    std::vector<Candidate> heap_;  // std::push_heap: the lowest rank on top, then the leftmost
+    std::vector<uint64_t> heap_;  // rank << 32 | place: the lowest rank first, then the leftmost
 };
 
 }  // namespace kylin

@@ -1,3 +1,4 @@
+// Runs the Jinja program on a conversation and cuts its text where the origin changes.
 #include "text/chat_template.h"
 
 #include "base/error.h"

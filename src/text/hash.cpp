@@ -1,3 +1,4 @@
+// The seed.
 #include "text/hash.h"
 
 #include <random>

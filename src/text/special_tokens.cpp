@@ -1,3 +1,4 @@
+// A search in the sorted texts of the special tokens, one byte at a time.
 #include "text/special_tokens.h"
 
 #include <algorithm>

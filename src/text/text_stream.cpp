@@ -1,3 +1,4 @@
+// Holds back the beginning of a character until its rest is there.
 #include "text/text_stream.h"
 
 #include "text/unicode.h"

@@ -1,3 +1,4 @@
+// Splits off special tokens, composes, cuts into pieces, merges; and reads what the metadata says about special ids.
 #include "text/tokenizer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Reads and checks the tokens, and indexes them by text.
 #include "text/vocabulary.h"
 
 #include <bit>

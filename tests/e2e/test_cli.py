@@ -73,6 +73,7 @@ class Errors(unittest.TestCase):
         done = run("--raw", "--json", "-", text_in="7" * (N_CTX - 1))
         self.assertEqual(json.loads(done.stdout)["usage"], {"prompt_tokens": N_CTX - 1, "cached_tokens": 0, "answer_tokens": 1})
         self.check(run("--raw", ""), 1, "prompt", "empty")
+        self.check(run(), 1, "prompt", "empty")
         self.check(kylin("run", "-m", MODEL, "-c", 1 << 20, "x"), 1, "--ctx", 1 << 20)
 
     def test_files_that_are_no_models(self):
@@ -176,6 +177,23 @@ class Run(unittest.TestCase):
         stopped = answer("--raw", "--ignore-eos", "--stop", cut, "Hello")
         self.assertEqual(stopped["text"], text[: text.index(cut)])
         self.assertEqual(stopped["finish_reason"], "stop")
+
+    def test_a_model_without_a_template_is_used_with_chatml(self):
+        bare = MODEL.with_name("bare.gguf")
+        bare.write_bytes(MODEL.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_templat_"))
+        done = kylin("run", "-m", bare, "-n", 4, "Hello")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr.decode(), r"^note: the ChatML template is used: .*tokenizer.chat_template is missing\nprompt ")
+
+    def test_loading_shows_its_progress_on_a_terminal(self):
+        terminal, other_end = pty.openpty()
+        done = subprocess.run([KYLIN, "run", "-m", str(MODEL), "-n", "4", "Hello"], stdout=subprocess.PIPE, stderr=other_end, timeout=60)
+        os.close(other_end)
+        shown = os.read(terminal, 65536).decode()
+        os.close(terminal)
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(shown, r"\rloading \[#* *\] +\d+%")
+        self.assertRegex(shown, r"\r\x1b\[Kprompt ")
 
     def test_the_demo_model_is_the_default(self):
         done = kylin("run", "-n", 8, "Hello, how are you?")

@@ -90,7 +90,7 @@ TEST_P(DriveLoop, AndEngineGiveTheSameLogits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, DriveLoop, testing::Values(BlockType::f32, BlockType::q8_0, BlockType::q4_k),
-                         [](const auto& i) { return std::string(info(i.param).name); });
+                         [](const auto& type) { return std::string(kylin::info(type.param).name); });
 
 }  // namespace
 }  // namespace kylin

@@ -67,9 +67,9 @@ Entries distribution(const Sampling& s, std::span<const float> logits, std::span
 }
 
 int32_t choose_by_definition(const Sampling& s, std::span<const float> logits, const Sampler::Context& context) {
-    Sampling warm = s;
-    if (s.temperature == 0) warm.temperature = 1;
-    const Entries entries = distribution(warm, logits, context.tokens);
+    Sampling effective = s;
+    if (s.temperature == 0) effective.temperature = effective.typical_p = 1;  // the largest logit, however untypical
+    const Entries entries = distribution(effective, logits, context.tokens);
     if (s.temperature == 0) return entries[0].id;
     double sum = 0;
     for (const Entry& e : entries)

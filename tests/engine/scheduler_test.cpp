@@ -74,7 +74,9 @@ RC_GTEST_PROP(Scheduler, PlansEveryStepWithinItsRules, ()) {
             RC_ASSERT(step.batch.tokens[static_cast<size_t>(row + r)] == sequence->tokens()[static_cast<size_t>(sequence->n_cached() + r)]);
         row += n_rows;
         if (n_rows == sequence->n_pending()) {
-            RC_ASSERT(output == n_outputs && step.batch.outputs[static_cast<size_t>(n_outputs++)] == row - 1);
+            RC_ASSERT(output == n_outputs);
+            RC_ASSERT(step.batch.outputs[static_cast<size_t>(output)] == row - 1);
+            ++n_outputs;
         } else {
             RC_ASSERT(output == -1);
             largest_cut = std::min(largest_cut, n_rows);

@@ -16,12 +16,18 @@ void raise_to(std::atomic<size_t>& most, size_t value) {
     }
 }
 
-void* counted(size_t n) {
+void* counted_or_null(size_t n) {
     void* p = std::malloc(n > 0 ? n : 1);
-    if (!p) throw std::bad_alloc();
+    if (!p) return nullptr;
     const size_t usable = malloc_usable_size(p);
     raise_to(largest_single, usable);
     raise_to(most_held, held += usable);
+    return p;
+}
+
+void* counted(size_t n) {
+    void* p = counted_or_null(n);
+    if (!p) throw std::bad_alloc();
     return p;
 }
 
@@ -34,10 +40,14 @@ void uncounted(void* p) noexcept {
 
 void* operator new(size_t n) { return counted(n); }
 void* operator new[](size_t n) { return counted(n); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return counted_or_null(n); }
+void* operator new[](size_t n, const std::nothrow_t&) noexcept { return counted_or_null(n); }
 void operator delete(void* p) noexcept { uncounted(p); }
 void operator delete[](void* p) noexcept { uncounted(p); }
 void operator delete(void* p, size_t) noexcept { uncounted(p); }
 void operator delete[](void* p, size_t) noexcept { uncounted(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { uncounted(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { uncounted(p); }
 
 namespace kylin::testing {
 

@@ -130,6 +130,31 @@ TEST(BadVocabulary, BosIsWantedButUnknown) {
     EXPECT_THAT(error_of([](auto& s) { s.set("tokenizer.ggml.add_bos_token", true); }), HasSubstr("bos_token_id is missing"));
 }
 
+// A changed bit gives another vocabulary or an InputError, never anything else; sanitizers watch.
+TEST(BadVocabulary, AnyChangedByteIsSurvived) {
+    VocabularyFile source({"a b", "ab c"}, {{"<t>", 3}, {"<0x41>", 6}});
+    source.set(eos, uint32_t{258});
+    const gguf::File whole = source.open();
+    std::vector<std::byte> bytes = source.bytes();
+    int n_loaded = 0, n_refused = 0;
+    for (size_t i = 0; i < bytes.size(); ++i) {
+        const std::byte flip{static_cast<uint8_t>(1 << (i % 8))};
+        bytes[i] ^= flip;
+        try {
+            const gguf::File file = gguf::File::parse(bytes);
+            const Tokenizer tokenizer = Tokenizer::load(file);
+            EXPECT_EQ(tokenizer.decode(tokenizer.encode("", Special::parse)), "");
+            tokenizer.decode(tokenizer.encode("abc <t> \xFF", Special::parse));
+            ++n_loaded;
+        } catch (const InputError&) {
+            ++n_refused;
+        }
+        bytes[i] ^= flip;
+    }
+    EXPECT_GT(n_loaded, 100);
+    EXPECT_GT(n_refused, 1000);
+}
+
 TEST(BadVocabulary, TokensThatAreNotUtf8StandForTheirBytes) {
     VocabularyFile source({}, {{"\xFF\xC3", 1}, {"\xF0\x9F", 3}});
     const gguf::File file = source.open();

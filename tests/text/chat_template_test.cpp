@@ -1,3 +1,4 @@
+// What conversations become, and that nothing in them becomes a special token.
 #include "text/chat_template.h"
 
 #include <fstream>

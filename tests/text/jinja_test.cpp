@@ -1,8 +1,10 @@
 // Limits, errors and origins of the template language. That it means what Jinja means is jinja_oracle.py's to show.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
 
@@ -128,6 +130,34 @@ TEST(Limits, DeepNestingStops) {
                 HasSubstr("nested too deeply"));
     EXPECT_THAT(error_of("{% set ns = namespace() %}{% set ns.x = ns %}"), HasSubstr("namespace inside another value"));
     EXPECT_THAT(error_of(std::string((size_t{1} << 20) + 1, 'x')), HasSubstr("longer than 1 MiB"));
+}
+
+// Any heap of fragments gives text or an InputError; sanitizers watch.
+TEST(Errors, AnyTemplateIsSurvived) {
+    static const std::vector<std::string> fragments = {
+        "{{",         "}}",       "{%",    "%}",     "{%-",    "-%}",    "{#",    "#}",       " ",      "\n",     "if",       "else",
+        "endif",      "for",      "in",    "endfor", "set",    "endset", "macro", "endmacro", "x",      "m",      ".content", ".role",
+        "[",          "]",        "(",     ")",      "{",      "}",      ":",     ",",        "=",      "==",     "~",        "+",
+        "-",          "*",        "/",     "%",      "**",     "|",      "trim",  "tojson",   "length", "map",    "is",       "not",
+        "defined",    "and",      "or",    "0",      "7",      "1.5",    "'a'",   "\"b\"",    "'",      "[::-1]", "[0]",      "none",
+        "loop.index", "range(3)", "split", "raw",    "endraw", "\xC3",   "é"};
+    static const std::vector<std::string> statements = {"{% for x in m %}", "{% endfor %}", "{% if x %}", "{% endif %}", "{{ x }}",
+                                                        "{{ m | tojson }}", "{% set x = ",  " %}",        "{{ ",         " }}",
+                                                        "{% else %}"};
+    const Variables variables = message("<think> é");
+    EXPECT_TRUE(rc::check([&] {
+        const auto pieces =
+            *rc::gen::container<std::vector<std::string>>(rc::gen::oneOf(rc::gen::elementOf(fragments), rc::gen::elementOf(statements)));
+        std::string source;
+        for (const std::string& piece : pieces) source += piece;
+        Limits limits;
+        limits.steps = 10'000;
+        try {
+            const Text text = run(source, variables, limits);
+            RC_ASSERT(is_utf8(text.bytes()));
+        } catch (const InputError&) {
+        }
+    }));
 }
 
 TEST(Limits, DeepJsonIsRefused) {

@@ -1,3 +1,4 @@
+// Each alternative of the qwen2 expression, and that the pieces are the text.
 #include "text/pre_tokenizer.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Whatever the pieces, the stream is whole characters and nothing is lost.
 #include "text/text_stream.h"
 
 #include <gtest/gtest.h>

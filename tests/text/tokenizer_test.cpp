@@ -1,3 +1,4 @@
+// Small vocabularies whose tokens a hand can check.
 #include "text/tokenizer.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// UTF-8 as the standard shows it, character classes, and composition.
 #include "text/unicode.h"
 
 #include <gtest/gtest.h>

@@ -52,6 +52,8 @@ public:
     std::vector<std::string>& merges() { return array<std::vector<std::string>>("tokenizer.ggml.merges"); }
     std::vector<int32_t>& types() { return array<std::vector<int32_t>>("tokenizer.ggml.token_type"); }
 
+    const std::vector<std::byte>& bytes() const { return bytes_; }  // of the file last opened
+
     // The file views this object, which must outlive it.
     gguf::File open() {
         bytes_ = gguf::header_bytes(entries_, {});

@@ -48,16 +48,17 @@ void scalar_quantize_q8_k(const float* x, BlockQ8_K* y, int n) {
     }
 }
 
-// Input i (of 32) of output o: its place in 8 groups, and in 4 pairs of groups with nibbles.
-int quant_at(const int8_t (&groups)[8][32], int o, int i) { return groups[i / 4][4 * o + i % 4]; }
+// Input i (of 32) of output o: its place in 4 pairs of groups.
 int nibble_at(const uint8_t (&pairs)[4][32], int o, int i) { return pairs[i / 4 % 4][4 * o + i % 4] >> (i < 16 ? 0 : 4) & 15; }
 int fifth_bit_at(const uint8_t (&high)[32], int o, int i) { return (high[4 * o + i % 4] >> (i / 4) & 1) << 4; }
 
 int quant(const PanelQ4K& w, int o, int i) { return nibble_at(w.quants[i / 32], o, i % 32); }
-int quant(const PanelQ5K& w, int o, int i) { return nibble_at(w.quants[i / 32], o, i % 32) | fifth_bit_at(w.high[i / 32], o, i % 32); }
+int quant(const PanelQ5K& w, int o, int i) {
+    return nibble_at(w.sub_blocks[i / 32].quants, o, i % 32) | fifth_bit_at(w.sub_blocks[i / 32].high, o, i % 32);
+}
 int quant(const PanelQ6K& w, int o, int i) {
     const int s = i / 16, group = i / 4 % 4, at = 4 * o + i % 4;
-    return (w.low[s][group / 2][at] >> (4 * (group % 2)) & 15) | (w.high[s][at] >> (2 * group) & 3) << 4;
+    return (w.sub_blocks[s].low[group / 2][at] >> (4 * (group % 2)) & 15) | (w.sub_blocks[s].high[at] >> (2 * group) & 3) << 4;
 }
 
 template <class Panel>
@@ -89,21 +90,19 @@ float dot_q6_k(const std::byte* panel, int o, const std::byte* row, int width) {
     return total;
 }
 
-int weight(const int8_t (&w)[8][32], int o, int i) { return quant_at(w, o, i); }
-int weight(const uint8_t (&w)[4][32], int o, int i) { return nibble_at(w, o, i) - 8; }
-int weight(const PanelQ5_0Quants& w, int o, int i) { return (nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i)) - 16; }
+int weight(const PanelQ8_0& w, int o, int i) { return w.quants[i / 4][4 * o + i % 4]; }
+int weight(const PanelQ4_0& w, int o, int i) { return nibble_at(w.quants, o, i) - 8; }
+int weight(const PanelQ5_0& w, int o, int i) { return (nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i)) - 16; }
 
-template <class Quants>
+template <class Panel>
 float dot_blocks(const std::byte* panel, int o, const std::byte* row, int width) {
-    const int n_blocks = width / 32;
-    const auto* w = reinterpret_cast<const Quants*>(panel);
-    const auto* d = reinterpret_cast<const uint16_t*>(w + n_blocks);
+    const auto* w = reinterpret_cast<const Panel*>(panel);
     const auto* x = reinterpret_cast<const BlockQ8_0*>(row);
     float total = 0;
-    for (int b = 0; b < n_blocks; ++b) {
+    for (int b = 0; b < width / 32; ++b, ++w, ++x) {
         int isum = 0;
-        for (int i = 0; i < 32; ++i) isum += weight(w[b], o, i) * x[b].qs[i];
-        total = std::fma(f16_to_f32(d[panel_outputs * b + o]) * f16_to_f32(x[b].d), static_cast<float>(isum), total);
+        for (int i = 0; i < 32; ++i) isum += weight(*w, o, i) * x->qs[i];
+        total = std::fma(f16_to_f32(w->d[o]) * f16_to_f32(x->d), static_cast<float>(isum), total);
     }
     return total;
 }
@@ -136,11 +135,11 @@ Dot dot_of(BlockType type) {
         case BlockType::q6_k:
             return dot_q6_k;
         case BlockType::q8_0:
-            return dot_blocks<int8_t[8][32]>;
+            return dot_blocks<PanelQ8_0>;
         case BlockType::q4_0:
-            return dot_blocks<uint8_t[4][32]>;
+            return dot_blocks<PanelQ4_0>;
         case BlockType::q5_0:
-            return dot_blocks<PanelQ5_0Quants>;
+            return dot_blocks<PanelQ5_0>;
         case BlockType::f16:
             return dot_floats<uint16_t, f16_to_f32>;
         case BlockType::bf16:

@@ -16,9 +16,6 @@ struct X86Lanes : X86Floats {
     }
     static Ints zero_ints() { return _mm256_setzero_si256(); }
 
-    static void prefetch(const void* p, size_t bytes) {
-        for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(p) + at);
-    }
     static Bytes load_bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
     static Bytes splat_byte(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
     static Bytes splat4(const void* p) {

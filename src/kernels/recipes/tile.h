@@ -19,19 +19,10 @@ struct TileOutput {
     int n_outputs;  // of the P panels; less than 8 P only where the matrix ends
 };
 
-// Few rows do not hide the way to memory: tiles of up to this many fetch weights ahead. Measured price and gain: bench/.
-inline constexpr size_t streaming_rows = 2;
-inline constexpr size_t prefetch_distance = 2048;
-
 template <class V, size_t P, size_t C>
 void clear(typename V::Floats (&total)[P][C]) {
     for (size_t p = 0; p < P; ++p)
         for (size_t c = 0; c < C; ++c) total[p][c] = V::zero();
-}
-
-template <class V, class Block, size_t P>
-void prefetch_ahead(const Block* const (&w)[P]) {
-    for (size_t p = 0; p < P; ++p) V::prefetch(reinterpret_cast<const std::byte*>(w[p]) + prefetch_distance, sizeof(Block));
 }
 
 template <class V, class Recipe, size_t P, size_t C>
@@ -94,7 +85,9 @@ void walk_tiles(const MatmulTask& task) {
     for (int t = 0; t < tiles.n_tiles; t += block) {
         const int last = t + block < tiles.n_tiles ? t + block : tiles.n_tiles;
         int output = task.first_output;
-        for (; end - output > wide - panel_outputs; output += wide) walk_rows<V, Recipe, Recipe::panels>(task, tiles, output, t, last);
+        // One row reads weights at the pace of memory: a single stream, one panel after the other.
+        for (; task.n_rows > 1 && end - output > wide - panel_outputs; output += wide)
+            walk_rows<V, Recipe, Recipe::panels>(task, tiles, output, t, last);
         for (; output < end; output += panel_outputs) walk_rows<V, Recipe, 1>(task, tiles, output, t, last);
     }
 }

@@ -35,7 +35,6 @@ struct SuperBlocks {
             for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const Block*>(in.panel + p * in.panel_bytes) + b;
             const BlockQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
-            if (C <= streaming_rows) prefetch_ahead<V>(w);
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
@@ -102,7 +101,7 @@ struct FormatQ5K {
     static constexpr int max = 31;
     static constexpr int groups_per_sum = 8 * V::products * max * q8_max <= V::sum_max ? 8 : 4;
     static void weights(const Block& w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
-        const typename V::Bytes q = V::load_bytes(w.quants[s][i]), h = V::load_bytes(w.high[s]);
+        const typename V::Bytes q = V::load_bytes(w.sub_blocks[s].quants[i]), h = V::load_bytes(w.sub_blocks[s].high);
         low = V::or_bytes(V::low_nibbles(q), V::bit_as_16(h, i));
         high = V::or_bytes(V::high_nibbles(q), V::bit_as_16(h, i + 4));
     }
@@ -122,7 +121,6 @@ struct SuperBlocksQ6K {
             for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const PanelQ6K*>(in.panel + p * in.panel_bytes) + b;
             const BlockQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
-            if (C <= streaming_rows) prefetch_ahead<V>(w);
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = offset(*w[p], *x[c]);
@@ -153,7 +151,7 @@ private:
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
             for (size_t p = 0; p < P; ++p) {
-                const typename V::Bytes q = V::load_bytes(w[p]->low[s][i]), h = V::load_bytes(w[p]->high[s]);
+                const typename V::Bytes q = V::load_bytes(w[p]->sub_blocks[s].low[i]), h = V::load_bytes(w[p]->sub_blocks[s].high);
                 first[p] = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
                 second[p] = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
             }

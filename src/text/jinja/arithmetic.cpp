@@ -1,3 +1,4 @@
+// Numbers as Python has them, but for integers beyond 64 bits, which fail.
 #include "text/jinja/arithmetic.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// One function per line of the grammar in ast.h.
 #include "text/jinja/expression_parser.h"
 
 #include <algorithm>

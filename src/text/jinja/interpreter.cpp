@@ -1,3 +1,4 @@
+// One function per kind of node: execute for statements, eval for expressions.
 #include "text/jinja/interpreter.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Follows Jinja's own lexer in what a tag does to the white space around it.
 #include "text/jinja/lexer.h"
 
 #include <algorithm>

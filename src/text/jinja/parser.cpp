@@ -1,3 +1,4 @@
+// One function per statement.
 #include "text/jinja/parser.h"
 
 #include <algorithm>

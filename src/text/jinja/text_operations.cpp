@@ -1,3 +1,4 @@
+// Everything works on bytes at the borders of characters, and takes the origins along.
 #include "text/jinja/text_operations.h"
 
 #include <algorithm>

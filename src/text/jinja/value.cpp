@@ -1,3 +1,4 @@
+// Comparison, conversion from JSON, and the sizes of values.
 #include "text/jinja/value.h"
 
 #include <algorithm>
