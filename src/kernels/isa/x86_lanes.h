@@ -54,7 +54,9 @@ struct X86Lanes : X86Floats {
         m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
         return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
     }
-    static uint16_t to_f16(float v) { return _cvtss_sh(v, _MM_FROUND_TO_NEAREST_INT); }
+    static uint16_t to_f16(float v) {
+        return static_cast<uint16_t>(_mm_extract_epi16(_mm_cvtps_ph(_mm_set_ss(v), _MM_FROUND_TO_NEAREST_INT), 0));
+    }
     static Ints round_half_even(Floats v) { return _mm256_cvtps_epi32(v); }
     // Not by adding 0.5, which rounds 0.49999997 up: the fraction v - truncated is exact.
     static Ints round_half_away(Floats v) {

@@ -105,7 +105,7 @@ void add_tile(const ProductRow* rows, B b, size_t j, size_t first, size_t last, 
 // As many vectors of columns as leave registers for a line of b and an element of a, and enough chains to hide the latency of fma.
 template <class V, size_t T>
 constexpr size_t tile_vectors() {
-    return T == 1 ? 8 : V::registers >= 32 ? (T == 2 ? 8 : 4) : (T == 2 ? 4 : 2);
+    return T == 1 ? 8 : T == 2 || V::registers >= 32 ? 4 : 2;
 }
 
 template <class V, size_t T, class B>
