@@ -33,17 +33,42 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(target_of(path
     if (std::filesystem::is_directory(status)) throw InputError(path.string(), "is a directory, it cannot be written as a file");
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
         throw InputError(path.string(), "is not a regular file, it would be replaced");
-    const std::string stem = "." + path_.filename().string() + "." + std::to_string(::getpid()) + ".";
-    for (int attempt = 0; !file_; ++attempt) {
-        temporary_ = folder_of(path_) / (stem + std::to_string(attempt) + ".tmp");
-        file_ = FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-        if (!file_ && errno != EEXIST) {
-            const int reason = errno;
-            temporary_.clear();
-            fail("cannot be created", reason);
-        }
-    }
+    open_unnamed();
+    if (!file_) open_named();
     buffer_.reserve(buffer_bytes);
+}
+
+// A file without a name vanishes with the process, however that ends.
+void AtomicFile::open_unnamed() {
+#ifdef O_TMPFILE
+    if (::access("/proc/self/fd", F_OK) == 0)
+        file_ = FileDescriptor(::open(folder_of(path_).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666));
+#endif
+}
+
+void AtomicFile::open_named() {
+    name_temporary([this] {
+        file_ = FileDescriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        return bool(file_);
+    });
+}
+
+void AtomicFile::link_unnamed() {
+    const std::string open_file = "/proc/self/fd/" + std::to_string(file_.get());
+    name_temporary([&] { return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0; });
+}
+
+// Tries names that nobody has until `create` makes one; it tells by errno when a name is taken.
+void AtomicFile::name_temporary(const std::function<bool()>& create) {
+    const std::string stem = "." + path_.filename().string() + "." + std::to_string(::getpid()) + ".";
+    for (int attempt = 0;; ++attempt) {
+        temporary_ = folder_of(path_) / (stem + std::to_string(attempt) + ".tmp");
+        if (create()) return;
+        if (errno == EEXIST) continue;
+        const int reason = errno;
+        temporary_.clear();
+        fail("cannot be created", reason);
+    }
 }
 
 AtomicFile::~AtomicFile() {
@@ -74,6 +99,7 @@ void AtomicFile::flush() {
 void AtomicFile::commit() {
     flush();
     if (::fsync(file_.get()) != 0) fail("cannot be made durable", errno);
+    if (temporary_.empty()) link_unnamed();
     if (::close(file_.release()) != 0) fail("cannot be closed", errno);
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be put in place", errno);
     committed_ = true;

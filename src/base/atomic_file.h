@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -26,10 +27,14 @@ public:
     const std::filesystem::path& path() const { return path_; }
 
 private:
+    void open_unnamed();
+    void open_named();
+    void link_unnamed();
+    void name_temporary(const std::function<bool()>& create);
     void flush();
     [[noreturn]] void fail(const char* what, int error) const;
 
-    std::filesystem::path path_, temporary_;
+    std::filesystem::path path_, temporary_;  // temporary_ is empty while the file has no name
     FileDescriptor file_;
     std::vector<std::byte> buffer_;
     uint64_t size_ = 0;

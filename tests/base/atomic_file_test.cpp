@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -105,6 +106,11 @@ TEST(AtomicFile, AFullDiskIsAnError) {
     EXPECT_EQ(folder.n_files(), 0u);
 }
 
+// Whether the file system knows files without a name; elsewhere a killed writer leaves its temporary file behind.
+bool has_unnamed_files(const TemporaryFolder& folder) {
+    return static_cast<bool>(FileDescriptor(open(folder.path().c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600)));
+}
+
 TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
     const TemporaryFolder folder;
     testing::fill(folder / "a", "old");
@@ -119,6 +125,7 @@ TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFSIGNALED(status));
     EXPECT_EQ(content_of(folder / "a"), "old");
+    EXPECT_EQ(folder.n_files(), has_unnamed_files(folder) ? 1u : 2u);
 }
 
 }  // namespace

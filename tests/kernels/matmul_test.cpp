@@ -82,7 +82,7 @@ TEST_P(Matmul, EveryRangeOfOutputs) {
 
 // Rows wide enough for several blocks of rows in L2.
 TEST_P(Matmul, ManyWideRows) {
-    constexpr int n_outputs = 24, width = 9216, rows = 150;
+    constexpr int n_outputs = 16, width = 9216, rows = 70;
     Random random(24);
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
     const auto x = testing::activations(scalar(), matrix.activation(), gaussian(rows * width, random));
