@@ -76,7 +76,7 @@ private:
         try {
             deliver(step, parts_.model.forward(parts_.math, step.batch));
         } catch (const Cancelled&) {
-            return;
+            // Who cancelled it stands in the mail.
         } catch (const std::exception& e) {
             for (const Step::Part& part : step.parts)
                 if (!part.sequence->ended()) part.sequence->end(FinishReason::error, e.what());
