@@ -22,7 +22,7 @@ constexpr SyntheticShape shapes[] = {{"tiny", 2048, 256, 768, 4, 8, 2, 64, 4096,
 constexpr size_t pool_values = 256;  // in a block of the pool, a multiple of every type's block
 constexpr uint64_t pool_blocks = 1024;
 constexpr uint64_t massive_channel = 7;    // of the hidden state
-constexpr int massive_exponent = 8;        // how much larger the feed-forward output of layer 1 is there
+constexpr int massive_exponent = 11;       // how much larger the feed-forward output of layer 1 is there
 constexpr float massive_norm = 1.0f / 64;  // trained models mute the channel in their norms
 constexpr uint64_t faint_token = 5;        // its embedding has a mean square near the norm's epsilon, 1e-6
 constexpr int faint_exponent = -10;
@@ -95,10 +95,14 @@ void SyntheticModel::add_tensor(std::string name, uint64_t width, uint64_t n_row
     tensors_.push_back({std::move(name), BlockType::f32, {width, n_rows, 1, 1}, n_dims});
 }
 
-// Rows have a standard deviation near 1 / sqrt(width), so that a projection keeps the size of what it projects.
+// Rows have a standard deviation near 1 / sqrt(width), so that a projection keeps the size of what it projects. Each of the 2 n_layer
+// branches adds 1 / sqrt(2 n_layer) of the embedding's size to the hidden state: larger ones drown the token and amplify every rounding.
 int SyntheticModel::row_exponent(size_t i, uint64_t row) const {
     const TensorInfo& tensor = tensors_[i];
-    int exponent = -static_cast<int>(std::lround(std::log2(static_cast<double>(tensor.ne[0])) / 2));
+    const auto halved_log2 = [](uint64_t n) { return static_cast<int>(std::lround(std::log2(static_cast<double>(n)) / 2)); };
+    int exponent = -halved_log2(tensor.ne[0]);
+    if (tensor.name.ends_with("attn_output.weight") || tensor.name.ends_with("ffn_down.weight"))
+        exponent -= halved_log2(shape_.n_embd) + halved_log2(2 * shape_.n_layer);
     if (tensor.name == "blk.1.ffn_down.weight" && row == massive_channel) exponent += massive_exponent;
     if (tensor.name == "token_embd.weight" && row == faint_token) exponent = faint_exponent;
     return exponent;
@@ -129,14 +133,18 @@ void SyntheticModel::generate(size_t i, const Sink& sink) {
     }
 }
 
-// Norm weights about 1, spread; those of the last norm are larger, so that one token stands out of the logits.
+// Norm weights about 1, spread; those of the last norm are larger, so that one token stands out of the logits, and of either sign, so
+// that it is not the last token again where the head is the embedding.
 void SyntheticModel::generate_vector(size_t i, const Sink& sink) const {
     const TensorInfo& tensor = tensors_[i];
     const bool hidden = tensor.ne[0] == shape_.n_embd;
-    const float mean = tensor.name == "output_norm.weight" ? 4.0f : 1.0f;
+    const bool last = tensor.name == "output_norm.weight";
     Random random(seed_of(seed_, i, 0));
     std::vector<float> weights(tensor.ne[0]);
-    for (float& w : weights) w = mean * (1.0f + 0.25f * random.bell());
+    for (float& w : weights) {
+        w = 1.0f + 0.25f * random.bell();
+        if (last) w *= random.below(2) ? 4.0f : -4.0f;
+    }
     if (hidden) weights[massive_channel] *= massive_norm;
     sink(std::as_bytes(std::span<const float>(weights)));
 }

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """Greedy text of Kylin and llama.cpp, token by token. Where they part, the margin of the two candidates must be inside the noise
 that the float64 oracle measures in Kylin's own logits at that step: then the choice was a tie, not a fault.
-
-Usage: test_greedy.py --kylin PATH --adapter PATH --model M.gguf [--tokens 64] PROMPT...
 """
 import argparse
 import json
@@ -67,12 +65,11 @@ def main():
     parser.add_argument("--adapter", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--prompts", type=int, default=len(PROMPTS), help="how many of the prompts")
     options = parser.parse_args()
     same = ties = faults = 0
     with tempfile.TemporaryDirectory() as folder:
         greedy = Greedy(options, folder)
-        prompts = greedy.tokenize(PROMPTS[:options.prompts])
+        prompts = greedy.tokenize(PROMPTS)
         for text, prompt, theirs in zip(PROMPTS, prompts, greedy.reference(prompts)):
             difference = greedy.first_difference(prompt, theirs)
             if difference is None:
