@@ -20,18 +20,13 @@ void add(Step& step, Sequence& sequence, int n_rows) {
 
 Step plan_step(std::span<const std::unique_ptr<Sequence>> sequences, int max_rows) {
     Step step;
-    std::vector<Sequence*> prompts;
-    for (const auto& s : sequences) {
-        if (s->n_pending() == 1)
-            add(step, *s, 1);
-        else
-            prompts.push_back(s.get());
-    }
-    // Shortest first, so that each equal share is computed from what the shorter ones really took.
-    std::stable_sort(prompts.begin(), prompts.end(), [](auto* a, auto* b) { return a->n_pending() < b->n_pending(); });
-    for (size_t i = 0; i < prompts.size(); ++i) {
-        const int share = (max_rows - step.batch.rows()) / static_cast<int>(prompts.size() - i);
-        add(step, *prompts[i], std::min(prompts[i]->n_pending(), share));
+    std::vector<Sequence*> order;
+    for (const auto& s : sequences) order.push_back(s.get());
+    // Least work first, so that each equal share is computed from what those before it really took. Answers need one row: they lead.
+    std::stable_sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->n_pending() < b->n_pending(); });
+    for (size_t i = 0; i < order.size(); ++i) {
+        const int share = (max_rows - step.batch.rows()) / static_cast<int>(order.size() - i);
+        add(step, *order[i], std::min(order[i]->n_pending(), share));
     }
     return step;
 }

@@ -20,8 +20,8 @@ struct Step {
     std::vector<Part> parts;
 };
 
-// At most max_rows rows, at least one of them for each sequence that generates: first those, then the prompts, which share what is left
-// equally; what a short prompt leaves goes to longer ones. Requires max_rows >= sequences.size().
+// At most max_rows rows, at least one for each sequence: what is left after the answers, which need one, the prompts share equally, and
+// what a short prompt leaves goes to longer ones. Requires max_rows >= sequences.size().
 Step plan_step(std::span<const std::unique_ptr<Sequence>> sequences, int max_rows);
 
 }  // namespace kylin

@@ -181,6 +181,18 @@ TEST(Engine, AFailureEndsOneRequestAndSparesTheOthers) {
     }
     EXPECT_EQ(honest.answer.get(), expected);
     EXPECT_EQ(bench.run(babbling(5, 1)), expected);
+    EXPECT_EQ(bench.run({.prompt = {13, 1, 2}}).finish.usage.n_reused, 0) << "goes on from what a failure left in the cache";
+}
+
+TEST(Engine, AFailureLosesNoTextThatWasHeldBack) {
+    const auto say = speech(fake_tokenizer(), "one two four", 1);
+    Bench bench({.n_pages = 4}, [=](const Tokens& prefix, std::span<float> logits) {
+        say(prefix, logits);
+        if (prefix.size() == 8) logits[0] = std::numeric_limits<float>::infinity();
+    });
+    GenerationSpec spec{.prompt = {1}};
+    spec.stop = {"two three"};
+    EXPECT_EQ(bench.run(spec).text, "one two");
 }
 
 TEST(Engine, AStepThatThrowsEndsItsRequestsAndTheEngineLivesOn) {
