@@ -130,8 +130,14 @@ def weights(rng, n_layer, tied):
         yield "output.weight", matrix(n_vocab, N_EMBD)
 
 
-def write_model(path, kind, n_layer, tied, seed):
-    entries = metadata(n_layer)
+def rope_scaling(kind):
+    """A context of 4 times the 256 positions the model would have been trained on."""
+    entries = [entry("qwen3.rope.scaling.type", STRING, kind), entry("qwen3.rope.scaling.factor", F32, 4.0)]
+    return entries + [entry("qwen3.rope.scaling.original_context_length", U32, 256)] if kind == "yarn" else entries
+
+
+def write_model(path, kind, n_layer, tied, seed, scaling=None):
+    entries = metadata(n_layer) + (rope_scaling(scaling) if scaling else [])
     descriptions, data = [], bytearray()
     for name, values in weights(np.random.default_rng(seed), n_layer, tied):
         tensor_kind = kind if values.ndim == 2 else "f32"
@@ -153,8 +159,9 @@ def main():
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--untied", action="store_true", help="an output matrix of its own instead of the embedding")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rope-scaling", choices=("linear", "yarn"))
     args = parser.parse_args()
-    write_model(args.output, args.type, args.layers, not args.untied, args.seed)
+    write_model(args.output, args.type, args.layers, not args.untied, args.seed, args.rope_scaling)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def run(*command):
     subprocess.run([str(c) for c in command], check=True, stdout=subprocess.DEVNULL)
 
 
-def make_model(folder, kind, tied):
+def make_model(folder, kind, tied, *options):
     path = os.path.join(folder, f"{kind}-{'tied' if tied else 'untied'}.gguf")
-    run(sys.executable, os.path.join(GOLDEN, "make_model.py"), path, "--type", kind, *([] if tied else ["--untied"]))
+    run(sys.executable, os.path.join(GOLDEN, "make_model.py"), path, "--type", kind, *([] if tied else ["--untied"]), *options)
     return path
 
 
@@ -86,9 +86,10 @@ class LlamaCpp(unittest.TestCase):
         if not OPTIONS.adapter:
             self.skipTest("no llama.cpp reference: reference/install, then build again")
 
-    def test_every_layer_is_within_the_thresholds_on_an_f32_model(self):
+    def largest_differences(self, *options):
+        """By stage, over every layer and token of a model in F32."""
         with tempfile.TemporaryDirectory() as folder:
-            model, path = make_model(folder, "f32", True), os.path.join(folder, "llama.safetensors")
+            model, path = make_model(folder, "f32", True, *options), os.path.join(folder, "llama.safetensors")
             run(OPTIONS.adapter, "trace", "--model", model, "--tokens", TOKENS, "--output", path)
             want, got = safetensors_io.read(path)[0], trace(model, folder, "--kv", "f32")
             largest = {}
@@ -99,9 +100,19 @@ class LlamaCpp(unittest.TestCase):
                 largest[stage] = max(largest.get(stage, 0), np.abs(a - b).max())
                 # 512 products in F32: 512 * 2^-24 = 3e-5 of the sum of magnitudes, and four layers add up.
                 self.assertLess(relative(a, b), 1e-4, name)
-            for stage, limit in SEED_LIMITS.items():
-                self.assertLess(largest[stage], limit, stage)
-                print(f"{stage:<12} largest difference {largest[stage]:.1e}, threshold {limit:.0e}")
+            return largest
+
+    def test_every_layer_is_within_the_thresholds_on_an_f32_model(self):
+        largest = self.largest_differences()
+        for stage, limit in SEED_LIMITS.items():
+            self.assertLess(largest[stage], limit, stage)
+            print(f"{stage:<12} largest difference {largest[stage]:.1e}, threshold {limit:.0e}")
+
+    def test_scaled_rope_agrees(self):
+        plain = self.largest_differences()
+        for kind in ("linear", "yarn"):
+            with self.subTest(kind=kind):
+                self.assertLess(self.largest_differences("--rope-scaling", kind)["q_rope"], 10 * plain["q_rope"])
 
 
 if __name__ == "__main__":
