@@ -1,6 +1,7 @@
 // Blocks to floats, and the sixteen-bit floats both ways.
 #include "gguf/block_codec.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -183,6 +184,18 @@ void decode_row(BlockType type, const std::byte* blocks, float* y, int n) {
     }
 }
 
+template <class Block>
+void decode_offsets(BlockType type, const std::byte* blocks, float* y, int n) {
+    const int values = static_cast<int>(info(type).values);
+    for (int i = 0; i < n; i += values, blocks += sizeof(Block)) {
+        Block block;
+        std::memcpy(&block, blocks, sizeof(Block));
+        std::ranges::fill(block.qs, uint8_t{0});
+        if constexpr (requires { block.qh; }) std::ranges::fill(block.qh, uint8_t{0});
+        decode(block, y + i);
+    }
+}
+
 }  // namespace
 
 void dequantize_row(BlockType type, const std::byte* blocks, float* y, int n) {
@@ -213,6 +226,23 @@ void dequantize_row(BlockType type, const std::byte* blocks, float* y, int n) {
             return decode_row<BlockQ5_K>(type, blocks, y, n);
         case BlockType::q6_k:
             return decode_row<BlockQ6_K>(type, blocks, y, n);
+    }
+}
+
+void offsets_of_row(BlockType type, const std::byte* blocks, float* y, int n) {
+    switch (type) {
+        case BlockType::q4_1:
+            return decode_offsets<BlockQ4_1>(type, blocks, y, n);
+        case BlockType::q5_1:
+            return decode_offsets<BlockQ5_1>(type, blocks, y, n);
+        case BlockType::q2_k:
+            return decode_offsets<BlockQ2_K>(type, blocks, y, n);
+        case BlockType::q4_k:
+            return decode_offsets<BlockQ4_K>(type, blocks, y, n);
+        case BlockType::q5_k:
+            return decode_offsets<BlockQ5_K>(type, blocks, y, n);
+        default:
+            std::fill_n(y, n, 0.0f);
     }
 }
 

@@ -26,4 +26,7 @@ void unpack_q3_k_scales(const uint8_t (&packed)[12], int8_t (&scales)[16]);
 void dequantize_row(BlockType type, const std::byte* blocks, float* y, int n);
 void quantize_row(BlockType type, const float* x, std::byte* blocks, int n);
 
+// What each value would be if all quants were 0: the block's minimum where the type has one, else 0.
+void offsets_of_row(BlockType type, const std::byte* blocks, float* y, int n);
+
 }  // namespace kylin

@@ -185,6 +185,21 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
 
 }  // namespace
 
+Activation activation_of(BlockType source_type) {
+    switch (source_type) {
+        case BlockType::q4_k:
+        case BlockType::q5_k:
+        case BlockType::q6_k:
+            return Activation::q8_k;
+        case BlockType::q4_0:
+        case BlockType::q5_0:
+        case BlockType::q8_0:
+            return Activation::q8_0;
+        default:
+            return Activation::f32;
+    }
+}
+
 PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width)
     : source_type_(source_type), type_(has_kernels(source_type) ? source_type : BlockType::f32), n_outputs_(n_outputs), width_(width) {
     panel_bytes_ = (packed_bytes(type_, static_cast<size_t>(width)) + panel_alignment - 1) / panel_alignment * panel_alignment;
@@ -214,21 +229,6 @@ void PackedMatrix::pack(std::span<const std::byte> source, int first_panel, int 
         for (int o = 0; o < panel_outputs && panel_outputs * p + o < n_outputs_; ++o)
             rows[o] = source.subspan(static_cast<size_t>(panel_outputs * p + o) * stride, stride).data();
         pack_panel(data_ + static_cast<size_t>(p) * panel_bytes_, source_type_, rows, width);
-    }
-}
-
-Activation PackedMatrix::activation() const {
-    switch (type_) {
-        case BlockType::q4_k:
-        case BlockType::q5_k:
-        case BlockType::q6_k:
-            return Activation::q8_k;
-        case BlockType::q4_0:
-        case BlockType::q5_0:
-        case BlockType::q8_0:
-            return Activation::q8_0;
-        default:
-            return Activation::f32;
     }
 }
 

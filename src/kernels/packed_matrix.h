@@ -10,6 +10,9 @@ namespace kylin {
 
 inline constexpr int panel_outputs = 8;
 
+// The form in which a matrix of this type in a file reads its inputs once it is packed.
+Activation activation_of(BlockType source_type);
+
 class PackedMatrix {
 public:
     PackedMatrix() = default;
@@ -24,7 +27,7 @@ public:
     void pack(std::span<const std::byte> source, int first_panel, int n_panels);
 
     BlockType source_type() const { return source_type_; }
-    Activation activation() const;
+    Activation activation() const { return activation_of(source_type_); }
     int n_outputs() const { return n_outputs_; }
     int n_panels() const { return (n_outputs_ + panel_outputs - 1) / panel_outputs; }
     size_t bytes() const { return static_cast<size_t>(n_panels()) * panel_bytes_; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "gguf/block_codec.h"
 #include "kernels/packed_matrix.h"
@@ -68,6 +69,8 @@ protected:
         make(out);
         store(k, v, shape);
         attend_stored(out, q, shape);
+        if (watched(Stage::attn_scores) || watched(Stage::attn_probs))
+            for (const Chunk& c : batch().chunks) AttentionView(*this, c, shape).show(out, q);
     }
     void do_silu_mul(Value out, Value gate, Value up) override {
         make(out);
@@ -247,6 +250,81 @@ private:
                              .v_pages = v_pages.data()});
         });
     }
+
+    // Scores and probabilities, [n_head, n_rows, n_keys]. The kernel never holds them, so they are computed beside it, from the cache and in
+    // F32; only when a probe changes them do the heads follow from them.
+    class AttentionView {
+    public:
+        AttentionView(Fast& math, const Chunk& chunk, const AttentionShape& shape) : math_(math), c_(chunk), s_(shape) {}
+
+        void show(Value out, Value q) {
+            for_each([&](int h, int r, std::span<double> visible) {
+                for (size_t j = 0; j < visible.size(); ++j) visible[j] = static_cast<double>(score(q, {h, r, static_cast<int>(j)}));
+            });
+            bool changed = offer(Stage::attn_scores);
+            for_each([&](int, int, std::span<double> visible) { softmax(visible); });
+            changed = offer(Stage::attn_probs) || changed;
+            if (changed) for_each([&](int h, int r, std::span<double> p) { mix(math_.row(out, r) + h * s_.head_dim, h, p); });
+        }
+
+    private:
+        struct Place {
+            int head, row, key;
+        };
+        template <class F>
+        void for_each(F&& f) {
+            const auto n_rows = static_cast<size_t>(c_.n_rows);
+            math_.pool_.run(s_.n_head, [&](int h) {
+                for (int i = 0; i < c_.n_rows; ++i)
+                    f(h, c_.first_row + i,
+                      std::span(values_).subspan((static_cast<size_t>(h) * n_rows + static_cast<size_t>(i)) * n_keys_,
+                                                 static_cast<size_t>(c_.first_position + i) + 1));
+            });
+        }
+        bool offer(Stage stage) {
+            if (!math_.watched(stage)) return false;
+            const std::vector<double> own = values_;
+            return math_.show_inner(stage, static_cast<int>(n_keys_), values_) && values_ != own;
+        }
+        float cached(const std::byte* page, size_t i) const {
+            if (math_.kv_.type() == KvType::f32) return reinterpret_cast<const float*>(page)[i];
+            return f16_to_f32(reinterpret_cast<const uint16_t*>(page)[i]);
+        }
+        float score(Value q, const Place& at) const {
+            const std::byte* page = math_.kv_.k(math_.layer(), c_.pages[static_cast<size_t>(at.key / kv_block)], at.head / s_.group());
+            const float* query = math_.row(q, at.row) + at.head * s_.head_dim;
+            float dot = 0;
+            for (int d = 0; d < s_.head_dim; ++d)
+                dot = std::fma(query[d], cached(page, static_cast<size_t>(d * kv_block + at.key % kv_block)), dot);
+            return static_cast<float>(s_.scale) * dot;
+        }
+        static void softmax(std::span<double> x) {
+            const auto top = static_cast<float>(*std::ranges::max_element(x));
+            float sum = 0;
+            for (double& v : x) {
+                const float p = std::exp(static_cast<float>(v) - top);
+                sum += p;
+                v = static_cast<double>(p);
+            }
+            for (double& v : x) v = static_cast<double>(static_cast<float>(v) / sum);
+        }
+        void mix(float* y, int head, std::span<const double> p) const {
+            std::fill_n(y, s_.head_dim, 0.0f);
+            for (size_t j = 0; j < p.size(); ++j) {
+                const std::byte* page = math_.kv_.v(math_.layer(), c_.pages[j / kv_block], head / s_.group());
+                for (int d = 0; d < s_.head_dim; ++d) {
+                    const float v = cached(page, j % kv_block * static_cast<size_t>(s_.head_dim) + static_cast<size_t>(d));
+                    y[d] = std::fma(static_cast<float>(p[j]), v, y[d]);
+                }
+            }
+        }
+
+        Fast& math_;
+        const Chunk& c_;
+        const AttentionShape& s_;
+        size_t n_keys_ = static_cast<size_t>(c_.first_position + c_.n_rows);
+        std::vector<double> values_ = std::vector<double>(static_cast<size_t>(s_.n_head) * static_cast<size_t>(c_.n_rows) * n_keys_);
+    };
 
     void load_weights(const Model& model, const Progress& progress) {
         const auto weights = model.weights();
