@@ -85,6 +85,21 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
     }
 }
 
+void AtomicFile::grow(uint64_t size) {
+    if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) fail("cannot be written", errno);
+    size_ = size;
+}
+
+void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail("cannot be written", errno);
+        bytes = bytes.subspan(static_cast<size_t>(n));
+        offset += static_cast<uint64_t>(n);
+    }
+}
+
 void AtomicFile::flush() {
     std::span<const std::byte> rest(buffer_);
     while (!rest.empty()) {

@@ -19,7 +19,10 @@ public:
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile();  // without commit(): removes the temporary file, `path` is as before
 
-    void write(std::span<const std::byte> bytes);
+    void write(std::span<const std::byte> bytes);  // after what was written before
+    // The two for files that are not written in order: bytes nobody wrote are 0. Not to be mixed with write().
+    void grow(uint64_t size);
+    void write_at(uint64_t offset, std::span<const std::byte> bytes);
     // Makes the bytes durable, then visible under the path. Nothing may be written afterwards.
     void commit();
 

@@ -1,157 +1,221 @@
-// kylin compare: the fast engine against a reference, stage by stage, in one short table.
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-#include <iostream>
-#include <nlohmann/json.hpp>
+// kylin compare: where two engines part, and who is wrong.
+#include "parity/compare.h"
 
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/temporary_folder.h"
 #include "cli/commands.h"
+#include "cli/compare_text.h"
 #include "cli/parity_options.h"
-#include "parity/metrics.h"
-#include "parity/trace.h"
+#include "cli/paths.h"
+#include "cli/progress.h"
+#include "cli/reference_run.h"
+#include "parity/declared.h"
+#include "parity/probes.h"
+#include "text/tokenizer.h"
 
 namespace kylin::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr int parity_found = 0, divergence_found = 1, cannot_compare = 2;
+constexpr size_t most_tokens_with_scores = 256;  // scores and probabilities are quadratic: 2 GB for 512 tokens of a 0.6B model
 
 struct Settings {
     ParityOptions input;
-    std::string against = "oracle", numerics = "fast";
+    LlamaCppOptions llama_cpp;
+    std::string against, output, html;
+    std::vector<std::string> stages;
     bool json = false;
 };
 
-// The worst of all layers, tokens and rows of one stage.
-struct StageRow {
-    Stage stage;
-    int layers = 0, worst_layer = 0;
-    double local = 0, accumulated = 0, max_abs = 0;  // local and accumulated: relative L2 error of the worst row
-    bool finite = true;
+// One bar per pass.
+class Passes {
+public:
+    void operator()(const std::string& what, double share) {
+        if (what != label_) bar_ = nullptr, bar_ = std::make_unique<ProgressBar>(what), label_ = what;
+        bar_->show(share);
+    }
+    void end() { bar_ = nullptr; }
+
+private:
+    std::string label_;
+    std::unique_ptr<ProgressBar> bar_;
 };
 
-// What a stage may add to the error of its inputs, as a relative L2 error of a row. One Q8 rounding of the inputs costs
-// 2^-8 of the largest of 32 or 256 values, about 0.7 % of a Gaussian row (numerics: NMSE 4.9e-5), more where one value dwarfs
-// the others; attention adds the F16 cache's 2^-11. Ten times the first is a fault, not rounding. Without quantized weights
-// only F32 sums remain: 4096 sums of 2^-24 each.
-double local_limit(const Model& model) {
-    for (const Weight& w : model.weights())
-        if (info(w.type).values > 1) return 0.07;
-    return 1e-3;
-}
-
-std::vector<StageRow> rows_of(const parity::Trace& reference, const parity::Trace& free_run, const parity::Trace& forced) {
-    std::vector<StageRow> rows;
-    for (size_t s = 0; s < n_stages; ++s) {
-        StageRow row{.stage = static_cast<Stage>(s)};
-        for (int layer = 0;; ++layer) {
-            const std::string name = trace_name(row.stage, layer);
-            const auto want = reference.tensors.find(name), own = free_run.tensors.find(name);
-            if (want == reference.tensors.end() || own == free_run.tensors.end()) break;
-            const auto accumulated = parity::difference(name, own->second, want->second);
-            const auto local = parity::difference(name, forced.tensors.at(name), want->second);
-            if (local.worst_row > row.local) row.local = local.worst_row, row.worst_layer = layer;
-            row.accumulated = std::max(row.accumulated, accumulated.worst_row);
-            row.max_abs = std::max(row.max_abs, accumulated.max_abs);
-            row.finite = row.finite && accumulated.finite && local.finite;
-            ++row.layers;
-            if (info(row.stage).scope == Scope::once) break;
-        }
-        if (row.layers > 0) rows.push_back(row);
-    }
-    return rows;
-}
-
-class Comparison {
+class Command {
 public:
-    explicit Comparison(const Settings& settings) : s_(settings) {}
+    explicit Command(const Settings& settings) : s_(settings), model_(settings.input), folder_("kylin-compare") {}
 
-    // 0 parity, 1 divergence; what cannot be compared throws.
     int run() {
-        const NumericsKind own = numerics_named(s_.numerics);
-        const bool from_file = s_.against != "oracle" && s_.against != "layercast" && s_.against != "fast";
-        parity::Trace reference, free_run;
-        std::unique_ptr<ParityInput> input;
-        if (from_file) {
-            reference = parity::read_trace(s_.against);
-            input = std::make_unique<ParityInput>(s_.input, reference.tokens, reference.n_prompt);
-            free_run = input->record(own);
-        } else {
-            input = std::make_unique<ParityInput>(s_.input);
-            free_run = input->record(own);
-            auto again = s_.input;
-            again.n_decode = 0;  // the tokens chosen by the first run are given to the second
-            const ParityInput same(again, free_run.tokens, free_run.n_prompt);
-            reference = same.record(numerics_named(s_.against));
+        const parity::TraceReader reference = open_reference();
+        check_asked_for(reference);
+        parity::Report report = parity::compare({.model = model_.model(),
+                                                 .ours = s_.input.numerics_options(),
+                                                 .reference = reference,
+                                                 .folder = folder_.path(),
+                                                 .progress = [&](const std::string& what, double share) { passes_(what, share); }});
+        passes_.end();
+        if (!note_.empty()) report.notes.insert(report.notes.begin(), note_);
+        report.model_path = model_.path().string();
+        report.command = command_line();
+        add_texts(report);
+        write(report);
+        if (report.first_not_finite && !report.first_not_finite->in_ours) {
+            const auto& at = report.first_not_finite->at;
+            throw InputError(
+                s_.against.empty() ? "reference" : s_.against,
+                "stage " + trace_name(at.stage, at.layer) + " is not finite at token " + std::to_string(report.first_not_finite->token));
         }
-        const parity::Trace forced = input->record_forced(own, reference);
-        rows_ = rows_of(reference, free_run, forced);
-        if (rows_.empty()) throw InputError(s_.against, "has no stage in common with this model");
-        limit_ = local_limit(input->model());
-        const StageRow* first = first_divergence();
-        s_.json ? print_json(first) : print(*input, reference, first);
-        return first ? 1 : 0;
+        if (failed_) return cannot_compare;
+        return report.first_divergence ? divergence_found : parity_found;
     }
 
 private:
-    const StageRow* first_divergence() const {
-        for (const StageRow& r : rows_)
-            if (!r.finite || !(r.local <= limit_)) return &r;
-        return nullptr;
+    parity::TraceReader open_reference() {
+        if (s_.against.empty() || s_.against == "llama.cpp") return run_llama_cpp();
+        if (s_.against == "oracle" || s_.against == "layercast" || s_.against == "fast") return run_own(s_.against);
+        if (!s_.input.prompt.empty() || !s_.input.tokens.empty() || s_.input.n_decode)
+            throw InputError("options", "the tokens come from the trace; leave out --prompt, --tokens and --decode");
+        return parity::TraceReader::open(s_.against);
     }
-    std::string verdict(const StageRow* first) const {
-        if (!first) return fmt::format("parity: every stage is within {} of the reference, given the reference's inputs", limit_);
-        return fmt::format("divergence: {} (worst in layer {}) differs by {:.2g} of its size, given the reference's inputs",
-                           info(first->stage).name, first->worst_layer, first->local);
+
+    // A reference that is missing or dies takes nothing down: the oracle takes its place, and the report says so.
+    parity::TraceReader run_llama_cpp() {
+        const auto tokens = model_.prompt_tokens(s_.input);
+        const auto path = folder_.path() / "reference.safetensors";
+        try {
+            passes_("llama.cpp", 0);
+            trace_llama_cpp(model_.path(), tokens, s_.input.n_decode,
+                            tokens.size() + static_cast<size_t>(s_.input.n_decode) <= most_tokens_with_scores, s_.llama_cpp, path);
+            return open_and_unlink(path);
+        } catch (const InputError& e) {
+            passes_.end();
+            failed_ = !s_.against.empty();
+            note_ = std::string(e.what()) + "; compared with the oracle instead.";
+            fmt::print(stderr, "warning: {}\n", note_);
+            return run_own("oracle");
+        }
     }
-    void print(const ParityInput& input, const parity::Trace& reference, const StageRow* first) const {
-        fmt::print("{}: {} against {}, {} tokens, {} layers\n\n", input.path().filename().string(), s_.numerics,
-                   reference.numerics.empty() ? reference.engine : reference.numerics, reference.tokens.size(),
-                   input.model().config().n_layer);
-        fmt::print("{:<14}{:>12}{:>8}{:>14}{:>12}\n", "stage", "local", "layer", "accumulated", "max abs");
-        for (const StageRow& r : rows_)
-            fmt::print("{:<14}{:>12.2g}{:>8}{:>14.2g}{:>12.2g}{}\n", info(r.stage).name, r.local, r.worst_layer, r.accumulated, r.max_abs,
-                       r.finite ? "" : "  not finite");
-        fmt::print(
-            "\nlocal: error the stage adds, fed with the reference's inputs; accumulated: error after all stages before it.\n"
-            "Both are relative L2 errors of the worst row of all layers and tokens.\n\n{}\n",
-            verdict(first));
+
+    parity::TraceReader run_own(const std::string& numerics) {
+        NumericsOptions options = s_.input.numerics_options();
+        options.kind = numerics_named(numerics);
+        parity::TraceAbout about{
+            .engine = "kylin", .numerics = parity::describe(options), .tokens = model_.prompt_tokens(s_.input), .n_prompt = 0};
+        about.n_prompt = static_cast<int>(about.tokens.size());
+        std::set<Stage> stages = parity::linear_stages();
+        if (about.tokens.size() <= most_tokens_with_scores) stages.insert({Stage::attn_scores, Stage::attn_probs});
+        const auto path = folder_.path() / "reference.safetensors";
+        parity::record(model_.model(), options, about, s_.input.n_decode, std::move(stages), path,
+                       [&](double share) { passes_(numerics + ", free", share); });
+        return open_and_unlink(path);
     }
-    void print_json(const StageRow* first) const {
-        Json j = {{"verdict", first ? "divergence" : "parity"}, {"sentence", verdict(first)}, {"local_limit", limit_}};
-        for (const StageRow& r : rows_)
-            j["stages"].push_back({{"stage", info(r.stage).name},
-                                   {"layers", r.layers},
-                                   {"worst_layer", r.worst_layer},
-                                   {"local", r.local},
-                                   {"accumulated", r.accumulated},
-                                   {"max_abs", r.max_abs},
-                                   {"finite", r.finite}});
-        std::cout << j.dump(2) << '\n';
+
+    // The bytes are gone with the process, however it ends.
+    static parity::TraceReader open_and_unlink(const std::filesystem::path& path) {
+        auto reader = parity::TraceReader::open(path);
+        std::filesystem::remove(path);
+        return reader;
+    }
+
+    void check_asked_for(const parity::TraceReader& reference) const {
+        for (const std::string& name : s_.stages) {
+            const auto stage = stage_named(name);
+            if (!stage) throw InputError("--stages", "no stage is called \"" + name + "\"");
+            const int n_layers = info(*stage).scope == Scope::once ? 1 : model_.model().config().n_layer;
+            for (int layer = 0; layer < n_layers; ++layer)
+                if (!reference.find(trace_name(*stage, layer)))
+                    throw InputError("reference", "stage " + trace_name(*stage, layer) + " is missing");
+        }
+    }
+
+    void add_texts(parity::Report& report) const {
+        const Tokenizer tokenizer = Tokenizer::load(model_.file());
+        const auto add = [&](int32_t id) { report.texts.emplace(id, tokenizer.decode({&id, 1})); };
+        for (const int32_t id : report.tokens) add(id);
+        for (const parity::LensLayer& l : report.lens) add(l.ours), add(l.reference);
+    }
+
+    std::string command_line() const {
+        std::string line = "kylin compare --model " + model_.path().string();
+        if (!s_.against.empty()) line += " --against " + s_.against;
+        if (!s_.input.prompt.empty()) line += " --prompt '" + s_.input.prompt + "'";
+        for (size_t i = 0; i < s_.input.tokens.size(); ++i) line += (i ? "," : " --tokens ") + std::to_string(s_.input.tokens[i]);
+        if (s_.input.n_decode) line += " --decode " + std::to_string(s_.input.n_decode);
+        if (s_.input.numerics != "fast") line += " --numerics " + s_.input.numerics;
+        if (s_.input.kv != "f16") line += " --kv " + s_.input.kv;
+        return line;
+    }
+
+    void write(const parity::Report& report) const {
+        const auto save = [](const std::string& path, const std::string& text) {
+            AtomicFile file(path);
+            file.write(std::as_bytes(std::span(text)));
+            file.commit();
+        };
+        if (!s_.output.empty()) save(s_.output, parity::to_json(report));
+        if (!s_.html.empty()) {
+            std::ifstream page(report_template(), std::ios::binary);
+            save(s_.html, parity::to_html(report, {std::istreambuf_iterator<char>(page), {}}));
+        }
+        const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+        fmt::print("{}", s_.json ? parity::to_json(report) : summary_text(report, colour));
+        for (const std::string& path : {s_.output, s_.html})
+            if (!path.empty() && !s_.json) fmt::print("wrote {}\n", path);
     }
 
     const Settings& s_;
-    std::vector<StageRow> rows_;
-    double limit_ = 0;
+    ParityModel model_;
+    TemporaryFolder folder_;
+    Passes passes_;
+    std::string note_;
+    bool failed_ = false;  // what was asked for could not be compared with
 };
+
+void add_llama_cpp_options(CLI::App& command, LlamaCppOptions& o) {
+    const char* group = "llama.cpp";
+    command.add_option("--flash-attn", o.flash_attn, "Flash attention of llama.cpp")
+        ->check(CLI::IsMember({"on", "off", "auto"}))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--reference-kv", o.kv, "Type of its KV cache")->capture_default_str()->group(group);
+    command.add_option("--repack", o.repack, "Whether it rearranges weights at load")
+        ->check(CLI::IsMember({"on", "off"}))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--reference-threads", o.n_threads, "Its threads")->check(CLI::Range(1, 1024))->capture_default_str()->group(group);
+    command.add_option("--override-kv", o.overrides, "Metadata it reads otherwise: KEY=TYPE:VALUE; may be repeated")->group(group);
+}
 
 }  // namespace
 
 void add_compare(CLI::App& app) {
     auto settings = std::make_shared<Settings>();
-    CLI::App* compare =
-        app.add_subcommand("compare", "Compare every stage with a reference (exit status 0 parity, 1 divergence, 2 neither)");
-    settings->input.add_to(*compare);
-    compare->add_option("--against", settings->against, "oracle, layercast, or a trace file")->capture_default_str();
-    compare->add_option("--numerics", settings->numerics, "What is compared: fast, layercast or oracle")->capture_default_str();
-    compare->add_flag("--json", settings->json, "Print one JSON object");
-    compare->callback([settings] {
-        int status = 2;
+    CLI::App* command = app.add_subcommand("compare", "Find where two engines part, and who is wrong");
+    settings->input.add_to(*command);
+    command->add_option("--against", settings->against,
+                        "llama.cpp, oracle, layercast, fast, or a trace file (default: llama.cpp, or the oracle without it)");
+    command->add_option("-o,--output", settings->output, "Write the report as JSON");
+    command->add_option("--html", settings->html, "Write the report as one HTML file");
+    command->add_option("--stages", settings->stages, "Stages that the reference must have")->delimiter(',');
+    command->add_flag("--json", settings->json, "Print the report as JSON");
+    add_llama_cpp_options(*command, settings->llama_cpp);
+    command->footer("Exit status: 0 parity, 1 divergence, 2 could not compare.\n");
+    command->callback([settings] {
+        int status = cannot_compare;
         try {
-            status = Comparison(*settings).run();
+            status = Command(*settings).run();
         } catch (const InputError& e) {
             fmt::print(stderr, "error: {}\n", e.what());
         }
-        if (status != 0) throw CLI::RuntimeError(status);
+        if (status != parity_found) throw CLI::RuntimeError(status);
     });
 }
 

@@ -8,44 +8,32 @@
 #include "gguf/file.h"
 #include "model/model.h"
 #include "numerics/make.h"
-#include "parity/drive.h"
-#include "parity/trace.h"
 
 namespace kylin::cli {
 
 struct ParityOptions {
-    std::string model, prompt, kv = "f16", isa;
+    std::string model, prompt, numerics = "fast", kv = "f16", isa;
     std::vector<int32_t> tokens;
     int n_decode = 0, n_threads = 0;
     void add_to(CLI::App& command);
+    NumericsOptions numerics_options() const;  // throws InputError for an unknown numerics
 };
 
-// The model, opened, and the token ids of the run.
-class ParityInput {
+// The model of the options, opened.
+class ParityModel {
 public:
-    // Throws InputError when neither a prompt nor tokens were given, or a token is outside the vocabulary.
-    explicit ParityInput(const ParityOptions& options);
-    ParityInput(const ParityOptions& options, std::vector<int32_t> tokens, int n_prompt);  // tokens of another engine's trace
-
+    explicit ParityModel(const ParityOptions& options);
     const Model& model() const { return *model_; }
+    const gguf::File& file() const { return file_; }
     const std::filesystem::path& path() const { return path_; }
-    // One free run over the tokens and the further ones asked for.
-    // Without a list, every stage but scores and probabilities, which are large and unfuse attention.
-    parity::Trace record(NumericsKind kind, const std::vector<std::string>& stages = {}) const;
-    // One run in which every stage starts from the reference's values.
-    parity::Trace record_forced(NumericsKind kind, const parity::Trace& reference) const;
+    // Token ids of the prompt or the list. Throws InputError when neither or both were given, when an id is outside the vocabulary, or when
+    // they and the further ones do not fit the context.
+    std::vector<int32_t> prompt_tokens(const ParityOptions& options) const;
 
 private:
-    std::unique_ptr<Numerics> numerics(NumericsKind kind, const parity::Run& run) const;
-    parity::Trace empty_trace(NumericsKind kind) const;
-    void check_tokens() const;
-
-    ParityOptions options_;
     std::filesystem::path path_;
     gguf::File file_;
     std::unique_ptr<const Model> model_;
-    std::vector<int32_t> tokens_;
-    int n_prompt_ = 0;
 };
 
 }  // namespace kylin::cli

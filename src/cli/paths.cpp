@@ -9,14 +9,28 @@ namespace {
 
 std::filesystem::path program_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
+struct OwnFile {
+    const char *what, *in_tree, *variable, *remedy;
+};
+
+// $variable, or the file in the source tree the program was built in, or in ../share/kylin beside the program.
+std::filesystem::path find_own(const OwnFile& file) {
+    if (const char* path = std::getenv(file.variable)) return path;
+    const auto folder = program_folder();
+    for (const auto& path :
+         {folder / "../../.." / file.in_tree, folder / "../share/kylin" / std::filesystem::path(file.in_tree).filename()})
+        if (std::filesystem::exists(path)) return path.lexically_normal();
+    throw InputError(file.what, std::string("not found beside the program; ") + file.remedy);
+}
+
 }  // namespace
 
 std::filesystem::path demo_model() {
-    if (const char* path = std::getenv("KYLIN_DEMO")) return path;
-    const auto folder = program_folder();
-    for (const auto& path : {folder / "../../../demo/kylin-demo-f16.gguf", folder / "../share/kylin/kylin-demo-f16.gguf"})
-        if (std::filesystem::exists(path)) return path.lexically_normal();
-    throw InputError("demo model", "not found beside the program; name a model with --model, or set KYLIN_DEMO");
+    return find_own({"demo model", "demo/kylin-demo-f16.gguf", "KYLIN_DEMO", "name a model with --model, or set KYLIN_DEMO"});
+}
+
+std::filesystem::path report_template() {
+    return find_own({"report template", "web/report/dist/report.html", "KYLIN_REPORT", "set KYLIN_REPORT"});
 }
 
 std::filesystem::path reference_program(const std::string& name) {

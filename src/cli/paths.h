@@ -12,4 +12,7 @@ std::filesystem::path demo_model();
 // A reference program: in $KYLIN_REFERENCE, or in the folder of the running program. Throws InputError saying how to build it.
 std::filesystem::path reference_program(const std::string& name);
 
+// The HTML template of reports, found as the demo model is; $KYLIN_REPORT names another. Throws InputError when it is nowhere.
+std::filesystem::path report_template();
+
 }  // namespace kylin::cli

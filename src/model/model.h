@@ -25,6 +25,8 @@ public:
 
     // One step: writes the batch's K and V to the numerics' cache and returns logits [batch.outputs.size(), n_vocab].
     virtual Value forward(Numerics& math, const Batch& batch) const = 0;
+    // The end of that pass: logits of a last layer's output. On an earlier layer's, a logit lens.
+    virtual Value head(Numerics& math, Value layer_output) const = 0;
 
 protected:
     explicit Model(Config config) : config_(std::move(config)) {}

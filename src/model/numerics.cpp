@@ -99,6 +99,12 @@ Value Numerics::outputs_of(Value x) {
     return {x.stage, static_cast<int>(batch_->outputs.size()), x.width};
 }
 
+Value Numerics::put(Value v, std::span<const double> values) {
+    require_shape(values.size() == static_cast<size_t>(v.rows) * static_cast<size_t>(v.width), v.stage);
+    do_write(v, values);
+    return v;
+}
+
 bool Numerics::show_inner(Stage stage, int width, std::span<double> values) {
     return probe_->visit({stage, layer_, static_cast<int>(values.size()) / width, width, values});
 }

@@ -51,6 +51,8 @@ public:
     Value project(Value x, Projection p);
     std::array<Value, 3> project(Value x, Projection a, Projection b, Projection c);
     Value outputs_of(Value x);  // keeps only the rows whose logits are asked for; not a stage
+    // For work on a part of a pass: these values, [rows, width], as if their stage had made them.
+    Value put(Value v, std::span<const double> values);
 
     virtual std::vector<double> read(Value v) const = 0;
     virtual void read_row(Value v, int row, std::span<float> out) const = 0;

@@ -61,8 +61,11 @@ public:
             x = math.add(layer_out, x, math.project(h, {ffn_down, w.ffn_down}));
         }
 
-        x = math.norm(final_norm, x, {output_norm_, c.norm_eps});
-        return math.project(x, {logits, output_});
+        return head(math, x);
+    }
+
+    Value head(Numerics& math, Value layer_output) const override {
+        return math.project(math.norm(final_norm, layer_output, {output_norm_, config().norm_eps}), {logits, output_});
     }
 
 private:

@@ -5,9 +5,9 @@
 namespace kylin {
 namespace {
 
-constexpr double u = 0x1p-24;        // half an F32 ulp of 1
-constexpr double half_u = 0x1p-11;   // the same of F16
-constexpr double tiny = 0x1p-126;    // results below are flushed to zero by some engines
+constexpr double u = 0x1p-24;       // half an F32 ulp of 1
+constexpr double half_u = 0x1p-11;  // the same of F16
+constexpr double tiny = 0x1p-126;   // results below are flushed to zero by some engines
 constexpr double tiny_half = 0x1p-24;
 constexpr double exp_roundings = 4;  // an F32 exp is off by 2 ulps at most (glibc 0.51, ggml's vectors 1.5, Kylin's 1)
 
@@ -129,6 +129,7 @@ void Certified::project_with_bound(Value out, Value x, const Weight& w) {
         norms[static_cast<size_t>(r)] = block_norms(taken);
     });
     auto& bound = make_bound(out);
+    weight_types_[static_cast<size_t>(out.stage)] = w.type;
     // A block's minimum meets the sum of its inputs, which llama.cpp keeps in F16 for the types with Q8_1 inputs.
     const double relative = gamma(product_depth(form, w)) + (form == RowForm::q8_1 ? half_u : 0);
     multiply(out, columns, w, [&](int o, std::span<const double> weights) {

@@ -8,6 +8,7 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "numerics/plain.h"
@@ -38,6 +39,8 @@ public:
         std::vector<double> sums, sources;  // sources is empty where there are none
     };
     const Bound& bound(Stage stage) const { return bounds_[static_cast<size_t>(stage)]; }
+    // Of the matrix that last made the stage; nothing where no matrix does.
+    std::optional<BlockType> weight_type(Stage stage) const { return weight_types_[static_cast<size_t>(stage)]; }
 
 protected:
     void do_embed(Value out, const Weight& table) override;
@@ -54,6 +57,7 @@ private:
     void project_with_bound(Value out, Value x, const Weight& w);
     void attend_chunk(Attention& a, const Chunk& c);
     std::array<Bound, n_stages> bounds_;
+    std::array<std::optional<BlockType>, n_stages> weight_types_;
 };
 
 }  // namespace kylin

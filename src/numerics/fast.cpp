@@ -251,8 +251,8 @@ private:
         });
     }
 
-    // Scores and probabilities, [n_head, n_rows, n_keys]. The kernel never holds them, so they are computed beside it, from the cache and in
-    // F32; only when a probe changes them do the heads follow from them.
+    // Scores and probabilities, [n_head, n_rows, n_keys]. The kernel never holds them, so they are computed beside it, from the cache and
+    // in F32; only when a probe changes them do the heads follow from them.
     class AttentionView {
     public:
         AttentionView(Fast& math, const Chunk& chunk, const AttentionShape& shape) : math_(math), c_(chunk), s_(shape) {}

@@ -22,7 +22,8 @@ void unpack(std::span<const Block> blocks, std::span<double> row, std::vector<Un
         for (size_t i = first; i < first + n; ++i) largest = std::max(largest, std::fabs(row[i]));
         for (size_t i = first; i < first + n; ++i) {
             const double scaled = largest == 0 ? 0 : std::fabs(row[i]) * 127 / largest;
-            if (undecided && std::fabs(scaled - std::floor(scaled) - 0.5) < middle) undecided->push_back({static_cast<int>(i), std::fabs(d)});
+            if (undecided && std::fabs(scaled - std::floor(scaled) - 0.5) < middle)
+                undecided->push_back({static_cast<int>(i), std::fabs(d)});
             row[i] = d * b.qs[i - first];
         }
     }

@@ -18,12 +18,13 @@ int n_tokens(const Run& run) { return static_cast<int>(run.tokens.size()) + run.
 
 int pages_for(int n_tokens) { return (n_tokens + page_positions - 1) / page_positions; }
 
-std::vector<int32_t> drive(Numerics& math, const Run& run, Probe* probe) {
+std::vector<int32_t> drive(Numerics& math, const Run& run, StepProbe* probe) {
     std::vector<int32_t> tokens = run.tokens, pages(static_cast<size_t>(pages_for(n_tokens(run))));
     std::iota(pages.begin(), pages.end(), 0);
     math.attach(probe);
-    int n = run.n_prompt;
-    for (int first = 0; first < n_tokens(run); first += n, n = 1) {
+    for (int first = 0, n = 0; first < n_tokens(run); first += n) {
+        n = std::clamp(run.n_prompt - first, 1, page_positions);
+        if (probe) probe->begin_step(first);
         const auto start = tokens.begin() + first;
         Batch batch{.tokens = {start, start + n},
                     .chunks = {{.first_row = 0, .n_rows = n, .first_position = first, .pages = pages}},

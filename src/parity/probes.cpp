@@ -5,35 +5,49 @@
 #include "base/error.h"
 
 namespace kylin::parity {
+namespace {
 
-Recorder::Recorder() {
-    for (size_t i = 0; i < n_stages; ++i) {
-        const auto stage = static_cast<Stage>(i);
-        if (stage != Stage::attn_scores && stage != Stage::attn_probs) stages_.insert(stage);
-    }
+std::string shape_text(const std::vector<size_t>& shape) {
+    std::string text = "[";
+    for (const size_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
+    return text + "]";
 }
 
-bool Recorder::wants(Stage stage, int) const { return stages_.contains(stage); }
+}  // namespace
+
+std::set<Stage> linear_stages() {
+    std::set<Stage> stages;
+    for (size_t i = 0; i < n_stages; ++i)
+        if (!is_square(static_cast<Stage>(i))) stages.insert(static_cast<Stage>(i));
+    return stages;
+}
 
 bool Recorder::visit(const Visit& v) {
-    TraceTensor& t = tensors_[trace_name(v.stage, v.layer)];
-    t.values.insert(t.values.end(), v.values.begin(), v.values.end());
-    const auto width = static_cast<size_t>(v.width);
-    t.shape = {t.values.size() / width, width};
+    for (const Segment& s : segments_of(v, first_token(), run_))
+        writer_.write(trace_name(v.stage, v.layer), trace_shape(v.stage, v.width, run_), s.first, s.values);
     return false;
 }
 
 bool Forcer::visit(const Visit& v) {
-    Recorder::visit(v);
-    const std::string name = trace_name(v.stage, v.layer);
-    const auto found = reference_.tensors.find(name);
-    if (found == reference_.tensors.end()) return false;
-    size_t& used = used_[name];
-    const std::vector<double>& values = found->second.values;
-    if (used + v.values.size() > values.size()) throw InputError("reference", "stage " + name + " has fewer values than the pass makes");
-    std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(used), v.values.size(), v.values.begin());
-    used += v.values.size();
-    return true;
+    const TraceTensor& tensor = *trace_.find(trace_name(v.stage, v.layer));
+    check_shape(trace_, tensor, v, run_);
+    for (const Segment& s : segments_of(v, first_token(), run_)) {
+        const auto theirs = read_segment(trace_, tensor, s);
+        if (!theirs) continue;
+        see_(v, s, *theirs);
+        if (mode_ == Mode::force) std::ranges::copy(*theirs, s.values.begin());
+    }
+    return mode_ == Mode::force;
+}
+
+void check_shape(const TraceReader& trace, const TraceTensor& tensor, const Visit& v, const RunShape& run) {
+    std::vector<size_t> expected = trace_shape(v.stage, v.width, run);
+    if (!tensor.rows.empty()) expected[0] = tensor.rows.size();
+    std::vector<size_t> flat = tensor.shape;
+    if (flat.size() == 3 && !is_square(v.stage)) flat = {flat[0], flat[1] * flat[2]};  // heads may be written apart
+    if (flat != expected)
+        throw InputError(trace.path().string(), "stage " + trace_name(v.stage, v.layer) + " has shape " + shape_text(tensor.shape) +
+                                                    "; this model and these tokens make it " + shape_text(expected));
 }
 
 }  // namespace kylin::parity

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int n_answer = 20, n_best = 20;
 
-struct Logits : Probe {
+struct Logits : parity::StepProbe {
     bool wants(Stage stage, int) const override { return stage == Stage::logits; }
     bool visit(const Visit& v) override {
         for (int r = 0; r < v.rows; ++r) {

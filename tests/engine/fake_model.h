@@ -56,6 +56,7 @@ class FakeModel final : public Model {
 public:
     explicit FakeModel(Script script) : Model(fake_config()), script_(std::move(script)) {}
 
+    Value head(Numerics&, Value layer_output) const override { return layer_output; }
     Value forward(Numerics& math, const Batch& batch) const override {
         {
             const std::lock_guard lock(mutex_);
