@@ -183,19 +183,31 @@ protected:
         return columns;
     }
 
-    // The inner loop runs over rows: one weight at a time, every sum still in order of its inputs. Calls each(output, weights).
+    // sums[r] += w[0] columns[0][r] + w[1] columns[1][r] + ..., every sum in order of its inputs. Four inputs at a time, so that the sums are
+    // loaded and stored a quarter as often.
+    static void add_products(std::span<Real> sums, std::span<const Real> w, std::span<const Real> columns) {
+        const size_t rows = sums.size();
+        const Real* c = columns.data();
+        size_t i = 0;
+        for (; i + 4 <= w.size(); i += 4, c += 4 * rows)
+            for (size_t r = 0; r < rows; ++r)
+                sums[r] = (((sums[r] + w[i] * c[r]) + w[i + 1] * c[rows + r]) + w[i + 2] * c[2 * rows + r]) + w[i + 3] * c[3 * rows + r];
+        for (; i < w.size(); ++i, c += rows)
+            for (size_t r = 0; r < rows; ++r) sums[r] += w[i] * c[r];
+    }
+
+    // The inner loop runs over rows: one weight at a time. Calls each(output, weights).
     template <class Each>
     void multiply(Value out, std::span<const Real> columns, const Weight& w, Each&& each) {
         make(out);
-        const auto rows = static_cast<size_t>(out.rows), width = static_cast<size_t>(w.width);
+        const auto rows = static_cast<size_t>(out.rows);
         constexpr int outputs_per_task = 64;
         pool_.run((w.n_outputs + outputs_per_task - 1) / outputs_per_task, [&](int task) {
             std::vector<Real> sums(rows);
             for (int o = task * outputs_per_task; o < std::min(w.n_outputs, (task + 1) * outputs_per_task); ++o) {
                 const auto weights = values_of<Real>(w, o);
                 std::ranges::fill(sums, Real(0));
-                for (size_t i = 0; i < width; ++i)
-                    for (size_t r = 0; r < rows; ++r) sums[r] += weights[i] * columns[i * rows + r];
+                add_products(sums, weights, columns);
                 for (size_t r = 0; r < rows; ++r) row(out, static_cast<int>(r))[o] = sums[r];
                 each(o, std::span<const Real>(weights));
             }
