@@ -146,8 +146,9 @@ void Certified::project_with_bound(Value out, Value x, const Weight& w) {
 struct Certified::Attention {
     Value out, q;
     const AttentionShape& shape;
-    std::vector<double> values;  // scores, then probabilities
-    Bound bound;                 // of `values`
+    std::vector<double> values;     // scores, then probabilities
+    Bound bound;                    // of `values`
+    std::vector<double> softmaxes;  // what rounding inside its soft max may do to a probability, relative, [n_head, n_rows]
     bool forced_scores = false, forced_probs = false;
 };
 
@@ -158,7 +159,7 @@ void Certified::do_attend(Value out, Value q, Value k, Value v, const AttentionS
         bounds_[static_cast<size_t>(out.stage)].sources.assign(static_cast<size_t>(out.rows) * static_cast<size_t>(out.width), 0.0);
     for (const Chunk& c : batch().chunks) {
         keep(k, v, c);
-        Attention attention{.out = out, .q = q, .shape = shape, .values = {}, .bound = {}};
+        Attention attention{.out = out, .q = q, .shape = shape, .values = {}, .bound = {}, .softmaxes = {}};
         attend_chunk(attention, c);
     }
 }
@@ -170,6 +171,7 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
     const bool halves = rounding().half_queries || rounding().half_sums;
     a.values.assign(n, 0.0);
     a.bound = {std::vector<double>(n), std::vector<double>(halves ? n : 0)};
+    a.softmaxes.assign(n / n_keys, 0.0);
     const auto for_each = [&](auto&& step) {
         pool_.run(s.n_head, [&](int h) {
             for (int r = c.first_row; r < c.first_row + c.n_rows; ++r)
@@ -211,8 +213,10 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
         softmax(p);
         // Kylin rescales its sums after every block of 64 keys: exp, a product and a difference each.
         const double depth = static_cast<double>(n_visible) + 8 + exp_roundings + static_cast<double>(n_visible) / kv_block * 8;
+        double& inside = a.softmaxes[first / n_keys];
         for (size_t j = 0; j < n_visible; ++j) {
             const double shift = gamma(2) * (below[j] + std::fabs(top));  // rounding of the difference to the largest score
+            inside = std::max(inside, std::expm1(shift) + gamma(depth));
             a.bound.sums[first + j] = p[j] * (std::expm1(2 * off + shift) + gamma(depth)) + tiny;
             if (halves) a.bound.sources[first + j] = p[j] * std::expm1(2 * off_sources);
         }
@@ -230,7 +234,8 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
             double off = tiny, sources = 0;
             for (size_t j = 0; j < n_visible; ++j) {
                 const double v = std::fabs(kv_.v(layer(), c, static_cast<int>(j))[at.head / s.group() * s.head_dim + i]);
-                off += v * (p[j] * depth + (a.forced_probs ? 0 : a.bound.sums[first + j]));
+                // Probabilities that an engine shows may be those it computed beside its fused kernel: equal but for their rounding.
+                off += v * (p[j] * depth + (a.forced_probs ? p[j] * a.softmaxes[first / n_keys] : a.bound.sums[first + j]));
                 if (halves) sources += v * (p[j] * by_halves + tiny_half + (a.forced_probs ? 0 : a.bound.sources[first + j]));
             }
             const size_t y = static_cast<size_t>(at.row) * static_cast<size_t>(a.out.width) + static_cast<size_t>(at.head * s.head_dim + i);
