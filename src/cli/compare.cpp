@@ -18,6 +18,7 @@
 #include "cli/progress.h"
 #include "cli/reference_run.h"
 #include "parity/declared.h"
+#include "parity/ledger.h"
 #include "parity/probes.h"
 #include "text/tokenizer.h"
 
@@ -30,9 +31,9 @@ constexpr size_t most_tokens_with_scores = 256;  // scores and probabilities are
 struct Settings {
     ParityOptions input;
     LlamaCppOptions llama_cpp;
-    std::string against, output, html;
+    std::string against, output, html, f32_model;
     std::vector<std::string> stages;
-    bool json = false;
+    bool json = false, ledger = false;
 };
 
 // One bar per pass.
@@ -61,6 +62,7 @@ public:
                                                  .reference = reference,
                                                  .folder = folder_.path(),
                                                  .progress = [&](const std::string& what, double share) { passes_(what, share); }});
+        if (s_.ledger || !s_.f32_model.empty()) add_ledger(report, reference);
         passes_.end();
         if (!note_.empty()) report.notes.insert(report.notes.begin(), note_);
         report.model_path = model_.path().string();
@@ -136,6 +138,42 @@ private:
         }
     }
 
+    void add_ledger(parity::Report& report, const parity::TraceReader& reference) {
+        const parity::LedgerInput input{model_.model(), s_.input.numerics_options(), reference.about(), folder_.path(),
+                                        [&](const std::string& what, double share) { passes_(what, share); }};
+        if (!s_.f32_model.empty()) {
+            const gguf::File file = gguf::File::open(s_.f32_model);
+            report.ledger.push_back(parity::weight_ledger(input, *Model::load(file)));
+        }
+        if (!s_.ledger) return;
+        for (auto& entry : parity::our_ledger(input)) report.ledger.push_back(std::move(entry));
+        if (reference.about().engine.starts_with("llama.cpp")) add_spread(report, reference);
+    }
+
+    // llama.cpp against itself with one option changed.
+    void add_spread(parity::Report& report, const parity::TraceReader& reference) {
+        struct Toggle {
+            const char *source, *how;
+            void (*change)(LlamaCppOptions&);
+        };
+        constexpr Toggle toggles[] = {
+            {"flash attention", "--flash-attn toggled", [](LlamaCppOptions& o) { o.flash_attn = o.flash_attn == "off" ? "on" : "off"; }},
+            {"repacked weights", "--repack toggled", [](LlamaCppOptions& o) { o.repack = o.repack == "off" ? "on" : "off"; }},
+            {"KV cache type", "f32 against f16", [](LlamaCppOptions& o) { o.kv = o.kv == "f32" ? "f16" : "f32"; }},
+            {"threads", "1 against more", [](LlamaCppOptions& o) { o.n_threads = o.n_threads == 1 ? 2 : 1; }},
+        };
+        const auto& about = reference.about();
+        for (const Toggle& t : toggles) {
+            LlamaCppOptions options = s_.llama_cpp;
+            t.change(options);
+            passes_(std::string("llama.cpp, ") + t.source, 0);
+            const auto path = folder_.path() / "spread.safetensors";
+            trace_llama_cpp(model_.path(), about.tokens, 0, false, options, path);
+            const auto distance = parity::logit_distance(open_and_unlink(path), reference);
+            report.ledger.push_back({"reference", t.source, t.how, distance.relative_error, distance.kl});
+        }
+    }
+
     void add_texts(parity::Report& report) const {
         const Tokenizer tokenizer = Tokenizer::load(model_.file());
         const auto add = [&](int32_t id) { report.texts.emplace(id, tokenizer.decode({&id, 1})); };
@@ -205,6 +243,9 @@ void add_compare(CLI::App& app) {
     command->add_option("-o,--output", settings->output, "Write the report as JSON");
     command->add_option("--html", settings->html, "Write the report as one HTML file");
     command->add_option("--stages", settings->stages, "Stages that the reference must have")->delimiter(',');
+    command->add_flag("--ledger", settings->ledger,
+                      "Also measure each source of error alone: runs the oracle and llama.cpp four times more");
+    command->add_option("--f32-model", settings->f32_model, "The same model in F32: adds weight quantization to the ledger");
     command->add_flag("--json", settings->json, "Print the report as JSON");
     add_llama_cpp_options(*command, settings->llama_cpp);
     command->footer("Exit status: 0 parity, 1 divergence, 2 could not compare.\n");
