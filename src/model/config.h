@@ -14,7 +14,7 @@ enum class RopeScaling : uint8_t { none, linear, yarn };
 struct Rope {
     bool neox = true;  // pairs (i, i + n_dims/2); else (2i, 2i + 1)
     int head_dim = 0;
-    int n_dims = 0;    // of each head; the rest is copied
+    int n_dims = 0;  // of each head; the rest is copied
     double base = 10000;
     RopeScaling scaling = RopeScaling::none;
     double factor = 1;  // context is stretched by this much

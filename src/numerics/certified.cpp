@@ -105,14 +105,18 @@ void Certified::do_silu_mul(Value out, Value gate, Value up) {
     for (int r = 0; r < out.rows; ++r)
         for (int i = 0; i < out.width; ++i)  // silu may underflow to zero
             bound[static_cast<size_t>(r * out.width + i)] =
-                std::fabs(row(out, r)[i]) * gamma(exp_roundings + 4) + tiny * (1 + std::fabs(row(up, r)[i]));
+                std::fabs(row(out, r)[i]) * gamma(exp_roundings + 4 + (rounding().stored ? 1 + std::fabs(row(gate, r)[i]) : 0)) +
+                tiny * (1 + std::fabs(row(up, r)[i]));
 }
 
 void Certified::do_add(Value out, Value a, Value b) {
     Declared::do_add(out, a, b);
     auto& bound = make_bound(out);
-    const double* y = row(out, 0);
-    for (size_t i = 0; i < bound.size(); ++i) bound[i] = std::fabs(y[i]) * gamma(1) + tiny;
+    const double *y = row(out, 0), *left = row(a, 0), *right = row(b, 0);
+    for (size_t i = 0; i < bound.size(); ++i) {
+        const double inputs = rounding().stored ? std::fabs(left[i]) + std::fabs(right[i]) : 0;
+        bound[i] = (std::fabs(y[i]) + inputs) * gamma(1) + tiny;
+    }
 }
 
 void Certified::do_project(std::span<const Value> out, Value x, std::span<const Projection> ps) {

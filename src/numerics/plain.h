@@ -183,8 +183,8 @@ protected:
         return columns;
     }
 
-    // sums[r] += w[0] columns[0][r] + w[1] columns[1][r] + ..., every sum in order of its inputs. Four inputs at a time, so that the sums are
-    // loaded and stored a quarter as often.
+    // sums[r] += w[0] columns[0][r] + w[1] columns[1][r] + ..., every sum in order of its inputs. Four inputs at a time, so that the sums
+    // are loaded and stored a quarter as often.
     static void add_products(std::span<Real> sums, std::span<const Real> w, std::span<const Real> columns) {
         const size_t rows = sums.size();
         const Real* c = columns.data();

@@ -16,6 +16,7 @@ struct Rounding {
     KvType kv = KvType::f32;
     bool half_queries = false;  // queries and probabilities are rounded to F16 before their products (llama.cpp, F16 cache)
     bool half_sums = false;     // values are summed in F16 (llama.cpp's flash attention)
+    bool stored = false;        // values are computed wider than F32, and rounded to F32 where they are written down
     int lanes = 1;              // sums over a row are kept in at least this many lanes, added at the end
 };
 

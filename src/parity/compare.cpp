@@ -267,7 +267,7 @@ private:
     // How far each engine is from float64. A reference that is the oracle itself needs no other.
     void run_oracle(const TraceReader& ours) {
         noise_.assign(run_.n_tokens, nan);
-        if (is_exact(reference_.about())) {
+        if (is_oracle(reference_.about())) {
             for (Cell& c : report_.cells) c.oracle_ours = c.accumulated.result().worst_row, c.oracle_reference = 0.0;
             return;
         }
@@ -298,7 +298,7 @@ private:
     }
 
     Judgement certify(const TraceReader& trace, const char* what) const {
-        if (is_exact(trace.about())) return {};
+        if (is_oracle(trace.about())) return {};
         Certified math(in_.model, {.kind = NumericsKind::oracle, .n_pages = options_.n_pages, .n_threads = options_.n_threads},
                        declared_by(trace.about()));
         Judge judge(trace, run_, math, config_.n_layer);
@@ -327,7 +327,7 @@ private:
                 c.wrong = ours_wrong && theirs_wrong ? Wrong::both : ours_wrong ? Wrong::ours : Wrong::reference;
             } else if (c.local.result().max_abs == 0 && own) {
                 c.verdict = Verdict::exact;
-            } else if (!own || (!other && !is_exact(reference_.about()))) {
+            } else if (!own || (!other && !is_oracle(reference_.about()))) {
                 c.verdict = Verdict::not_judged;
             } else if ((c.noise = declared_difference(ours, theirs, c.stage, own->weights)) || own->ratio > 1 ||
                        (other && other->ratio > 1)) {

@@ -20,23 +20,20 @@ std::string describe(const NumericsOptions& options) {
 }
 
 Rounding declared_by(const TraceAbout& about) {
+    const bool llama_cpp = about.engine.starts_with("llama.cpp"),
+               kylin_fast = about.engine == "kylin" && about.numerics.starts_with("fast");
     Rounding r;
-    if (about.engine.starts_with("llama.cpp")) {
-        r.inputs = Rounding::Inputs::llama_cpp;
-        r.lanes = 8;  // ggml sums squares in double, dots in vectors
-        const bool f32 = says(about.numerics, "kv=f32");
-        r.kv = f32 ? KvType::f32 : KvType::f16;
-        r.half_queries = !f32;
-        r.half_sums = !says(about.numerics, "flash-attn=off");
-    } else if (about.engine == "kylin" && about.numerics.starts_with("fast")) {
-        r.inputs = Rounding::Inputs::kylin;
-        r.lanes = 8;
-        r.kv = says(about.numerics, "kv=f32") ? KvType::f32 : KvType::f16;
-    }
+    if (kylin_fast) r.inputs = Rounding::Inputs::kylin;
+    if (llama_cpp || says(about.numerics, "inputs=llama.cpp")) r.inputs = Rounding::Inputs::llama_cpp;
+    if (llama_cpp || kylin_fast) r.lanes = 8;  // ggml sums squares in double and dots in vectors, Kylin both in vectors
+    r.stored = says(about.numerics, "float64");
+    if (says(about.numerics, "kv=f16")) r.kv = KvType::f16;
+    r.half_queries = !kylin_fast && r.kv == KvType::f16;  // ggml rounds what meets an F16 cache
+    r.half_sums = says(about.numerics, "flash-attn=on") || (llama_cpp && !says(about.numerics, "flash-attn=off"));
     return r;
 }
 
-bool is_exact(const TraceAbout& about) { return about.numerics == "oracle" || says(about.numerics, "float64"); }
+bool is_oracle(const TraceAbout& about) { return about.engine == "kylin" && about.numerics == name(NumericsKind::oracle); }
 
 std::optional<std::string> declared_difference(const Rounding& ours, const Rounding& reference, Stage stage,
                                                std::optional<BlockType> weights) {

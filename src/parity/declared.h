@@ -13,11 +13,13 @@ namespace kylin::parity {
 // "fast kv=f16", "layercast", "oracle": what Kylin's own traces say.
 std::string describe(const NumericsOptions& options);
 
-// Of Kylin's and of llama.cpp's traces by their words; of any other engine: no rounding but that of F32 sums.
+// Of Kylin's and of llama.cpp's traces by their own words. Any other engine rounds nothing but its F32 sums, unless it says
+// "inputs=llama.cpp" (activations as ggml quantizes them), "kv=f16", "flash-attn=on", or
+// "float64".
 Rounding declared_by(const TraceAbout& about);
 
-// Whether the trace is float64, not to be judged by what F32 may do.
-bool is_exact(const TraceAbout& about);
+// A trace of Kylin's own oracle: there is nothing to judge it by.
+bool is_oracle(const TraceAbout& about);
 
 // The named source of a difference between two engines at a stage, beside F32 sums; nothing when they declare the same there.
 std::optional<std::string> declared_difference(const Rounding& ours, const Rounding& reference, Stage stage,

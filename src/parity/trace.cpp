@@ -109,8 +109,10 @@ void TraceReader::parse_header(std::span<const char> text, uint64_t data_bytes) 
             if (name != "__metadata__") tensors_.emplace(name, parse_tensor(name, entry, data_bytes));
         for (const auto& [key, list] : header.at("__metadata__").items())
             if (key.starts_with("rows.")) parse_rows(key.substr(5), list.get<std::string>());
-    } catch (const Json::exception& e) {
-        throw InputError(path_.string(), "header is not that of a trace: " + std::string(e.what()), length_bytes);
+    } catch (const Json::parse_error& e) {
+        throw InputError(path_.string(), "header is not JSON", length_bytes + e.byte - 1);
+    } catch (const Json::exception&) {
+        throw InputError(path_.string(), "header is not that of a trace: a field is missing or of another type", length_bytes);
     } catch (const std::runtime_error& e) {
         throw InputError(path_.string(), e.what(), length_bytes);
     }
