@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -66,6 +67,15 @@ class Compare(unittest.TestCase):
             self.assertEqual(self.compare(self.right, dtype=dtype), 0, self.said)
             self.assertEqual(self.report["verdict"], "parity")
             self.assertEqual(len(self.report["cells"]), 4 * 19 + 3)
+
+    def test_the_documented_writer_works(self):
+        text = (pathlib.Path(__file__).parents[2] / "docs" / "trace-format.md").read_text()
+        scope = {}
+        exec(re.search(r"```python\n(.*?)```", text, re.S).group(1), scope)
+        path = self.path("documented.safetensors")
+        scope["write_trace"](path, TOKENS, self.right, "mine", "float64")
+        self.assertEqual(self.against(path), 0, self.said)
+        self.assertEqual(self.report["reference"], {"engine": "mine", "numerics": "float64"})
 
     def test_every_fault_is_located_and_the_reference_blamed(self):
         for fault, stage in FAULTS.items():
