@@ -20,6 +20,7 @@
 #include "parity/declared.h"
 #include "parity/ledger.h"
 #include "parity/probes.h"
+#include "parity/record.h"
 #include "text/tokenizer.h"
 
 namespace kylin::cli {
@@ -96,7 +97,7 @@ private:
             passes_("llama.cpp", 0);
             trace_llama_cpp(model_.path(), tokens, s_.input.n_decode,
                             tokens.size() + static_cast<size_t>(s_.input.n_decode) <= most_tokens_with_scores, s_.llama_cpp, path);
-            return open_and_unlink(path);
+            return parity::open_unlinked(path);
         } catch (const InputError& e) {
             passes_.end();
             failed_ = !s_.against.empty();
@@ -117,14 +118,7 @@ private:
         const auto path = folder_.path() / "reference.safetensors";
         parity::record(model_.model(), options, about, s_.input.n_decode, std::move(stages), path,
                        [&](double share) { passes_(numerics + ", free", share); });
-        return open_and_unlink(path);
-    }
-
-    // The bytes are gone with the process, however it ends.
-    static parity::TraceReader open_and_unlink(const std::filesystem::path& path) {
-        auto reader = parity::TraceReader::open(path);
-        std::filesystem::remove(path);
-        return reader;
+        return parity::open_unlinked(path);
     }
 
     void check_asked_for(const parity::TraceReader& reference) const {
@@ -169,7 +163,7 @@ private:
             passes_(std::string("llama.cpp, ") + t.source, 0);
             const auto path = folder_.path() / "spread.safetensors";
             trace_llama_cpp(model_.path(), about.tokens, 0, false, options, path);
-            const auto distance = parity::logit_distance(open_and_unlink(path), reference);
+            const auto distance = parity::logit_distance(parity::open_unlinked(path), reference);
             report.ledger.push_back({"reference", t.source, t.how, distance.relative_error, distance.kl});
         }
     }

@@ -6,9 +6,9 @@
 #include "cli/commands.h"
 #include "cli/parity_options.h"
 #include "cli/progress.h"
-#include "parity/compare.h"
 #include "parity/declared.h"
 #include "parity/probes.h"
+#include "parity/record.h"
 
 namespace kylin::cli {
 namespace {

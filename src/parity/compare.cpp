@@ -5,120 +5,20 @@
 #include <limits>
 
 #include "base/error.h"
-#include "numerics/certified.h"
+#include "parity/conclude.h"
 #include "parity/declared.h"
-#include "parity/drive.h"
+#include "parity/judge.h"
+#include "parity/lens.h"
 #include "parity/logits.h"
 #include "parity/outliers.h"
 #include "parity/probes.h"
+#include "parity/record.h"
 #include "parity/self_test.h"
 
 namespace kylin::parity {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-// Every stage of every layer, in the order of the forward pass.
-std::vector<Place> pass_order(int n_layer) {
-    std::vector<Place> places = {{Stage::embedding, 0}};
-    for (int layer = 0; layer < n_layer; ++layer)
-        for (size_t s = 0; s < n_stages; ++s)
-            if (stage_table[s].scope == Scope::per_layer) places.push_back({static_cast<Stage>(s), layer});
-    places.insert(places.end(), {{Stage::final_norm, 0}, {Stage::logits, 0}});
-    return places;
-}
-
-// Where the inputs of a stage lie; layer_out as an input is that of the layer before, or the embedding.
-std::vector<Place> inputs_of(const Place& at, int n_layer) {
-    std::vector<Place> places;
-    for (const Stage s : parity::inputs_of(at.stage)) {
-        const int layer = at.stage == Stage::final_norm ? n_layer - 1 : at.layer - (s == Stage::layer_out);
-        places.push_back(layer < 0 ? Place{Stage::embedding, 0} : Place{s, info(s).scope == Scope::once ? 0 : layer});
-    }
-    return places;
-}
-
-// What the certified pass finds about one engine at one stage.
-struct Judged {
-    double ratio = 0, ratio_with_sources = 0;  // largest difference over the bound of sums alone; of sums and declared sources
-    double bound_squares = 0;
-    size_t n = 0;
-    std::optional<BlockType> weights;
-};
-using Judgement = std::map<std::string, Judged>;
-
-// Judges every stage of a trace from the trace's own inputs.
-class Judge : public StepProbe {
-public:
-    Judge(const TraceReader& trace, const RunShape& run, const Certified& math, int n_layer)
-        : trace_(trace), run_(run), math_(math), n_layer_(n_layer) {}
-    bool wants(Stage stage, int layer) const override { return trace_.find(trace_name(stage, layer)) != nullptr; }
-
-    bool visit(const Visit& v) override {
-        const TraceTensor& tensor = *trace_.find(trace_name(v.stage, v.layer));
-        check_shape(trace_, tensor, v, run_);
-        const bool judged = has_inputs({v.stage, v.layer});
-        const Certified::Bound& bound = math_.bound(v.stage);
-        for (const Segment& s : segments_of(v, first_token(), run_)) {
-            const auto theirs = read_segment(trace_, tensor, s);
-            if (!theirs) continue;
-            if (judged) add(v, bound, static_cast<size_t>(s.values.data() - v.values.data()), s.values, *theirs);
-            std::ranges::copy(*theirs, s.values.begin());
-        }
-        return true;
-    }
-    Judgement take() { return std::move(judgement_); }
-
-private:
-    bool has_inputs(const Place& at) const {
-        const auto inputs = inputs_of(at, n_layer_);
-        return std::ranges::all_of(inputs, [&](const Place& p) { return wants(p.stage, p.layer); });
-    }
-    void add(const Visit& v, const Certified::Bound& bound, size_t at, std::span<const double> exact, std::span<const double> theirs) {
-        Judged& j = judgement_[trace_name(v.stage, v.layer)];
-        j.weights = math_.weight_type(v.stage);
-        for (size_t i = 0; i < exact.size(); ++i) {
-            const double off = std::fabs(theirs[i] - exact[i]), sums = bound.sums[at + i];
-            const double sources = bound.sources.empty() ? 0 : bound.sources[at + i];
-            const auto over = [&](double limit) { return off == 0 ? 0 : off <= limit * 1e9 ? off / limit : HUGE_VAL; };  // NaN: infinite
-            j.ratio = std::max(j.ratio, over(sums));
-            j.ratio_with_sources = std::max(j.ratio_with_sources, over(sums + sources));
-            j.bound_squares += sums * sums;
-        }
-        j.n += exact.size();
-    }
-
-    const TraceReader& trace_;
-    const RunShape& run_;
-    const Certified& math_;
-    int n_layer_;
-    Judgement judgement_;
-};
-
-// Passes on the values of another probe, and tells how far the run is.
-class Progress : public StepProbe {
-public:
-    Progress(StepProbe& inner, size_t n_tokens, int n_layer, std::function<void(double)> show)
-        : inner_(inner), n_tokens_(n_tokens), n_layer_(n_layer), show_(std::move(show)) {}
-    void begin_step(int first_token) override {
-        StepProbe::begin_step(first_token);
-        inner_.begin_step(first_token);
-    }
-    bool wants(Stage stage, int layer) const override { return stage == Stage::layer_out || inner_.wants(stage, layer); }
-    bool visit(const Visit& v) override {
-        if (v.stage == Stage::layer_out) {
-            const double step = static_cast<double>(v.rows) * (v.layer + 1) / n_layer_;
-            show_((first_token() + step) / static_cast<double>(n_tokens_));
-        }
-        return inner_.wants(v.stage, v.layer) && inner_.visit(v);
-    }
-
-private:
-    StepProbe& inner_;
-    size_t n_tokens_;
-    int n_layer_;
-    std::function<void(double)> show_;
-};
 
 class Comparison {
 public:
@@ -148,7 +48,7 @@ public:
         give_verdicts();
         look_at_logits(ours);
         look_through_lens(ours);
-        conclude();
+        conclude(report_);
         return std::move(report_);
     }
 
@@ -187,9 +87,7 @@ private:
         about.engine = "kylin";
         about.numerics = describe(options_);
         record(in_.model, options_, about, 0, stages(), path, [&](double share) { show("ours, free", share); });
-        TraceReader ours = TraceReader::open(path);
-        std::filesystem::remove(path);  // its bytes are gone with the process, however it ends
-        return ours;
+        return open_unlinked(path);
     }
 
     void describe_engines(const TraceAbout& ours) {
@@ -299,11 +197,7 @@ private:
 
     Judgement certify(const TraceReader& trace, const char* what) const {
         if (is_oracle(trace.about())) return {};
-        Certified math(in_.model, {.kind = NumericsKind::oracle, .n_pages = options_.n_pages, .n_threads = options_.n_threads},
-                       declared_by(trace.about()));
-        Judge judge(trace, run_, math, config_.n_layer);
-        drive(math, judge, what);
-        return judge.take();
+        return parity::judge(in_.model, options_, trace, [&](double share) { show(what, share); });
     }
 
     void judge(const TraceReader& ours) {
@@ -365,107 +259,9 @@ private:
         });
     }
 
-    // The head over every layer's output of the last token, in float64.
     void look_through_lens(const TraceReader& ours) {
-        const auto own = lens(ours), theirs = lens(reference_);
+        const auto own = lens(in_.model, ours, options_.n_threads), theirs = lens(in_.model, reference_, options_.n_threads);
         for (size_t i = 0; i < std::min(own.size(), theirs.size()); ++i) report_.lens.push_back({own[i], theirs[i]});
-    }
-    std::vector<int> lens(const TraceReader& trace) const {
-        std::vector<double> hidden;
-        const auto width = static_cast<size_t>(config_.n_embd);
-        for (int layer = 0; layer < config_.n_layer; ++layer) {
-            const TraceTensor* tensor = trace.find(trace_name(Stage::layer_out, layer));
-            std::vector<double> row(width);
-            const int last = static_cast<int>(run_.n_tokens) - 1;
-            const Segment segment{.token = last, .head = -1, .first = static_cast<size_t>(last) * width, .values = row};
-            const auto values = tensor ? read_segment(trace, *tensor, segment) : std::nullopt;
-            if (!values) return {};
-            hidden.insert(hidden.end(), values->begin(), values->end());
-        }
-        return tops_of(hidden);
-    }
-    std::vector<int> tops_of(const std::vector<double>& hidden) const {
-        const int n = config_.n_layer;
-        const auto math = make_numerics(in_.model, {.kind = NumericsKind::oracle, .n_pages = 1, .n_threads = options_.n_threads});
-        const std::vector<int32_t> pages(static_cast<size_t>(pages_for(n)), 0);
-        Batch batch{.tokens = std::vector<int32_t>(static_cast<size_t>(n), 0),
-                    .chunks = {{.first_row = 0, .n_rows = n, .first_position = 0, .pages = pages}},
-                    .outputs = {}};
-        math->begin(batch);
-        const Value logits = in_.model.head(*math, math->put({Stage::layer_out, n, config_.n_embd}, hidden));
-        std::vector<int> tops;
-        std::vector<float> row(static_cast<size_t>(config_.n_vocab));
-        for (int r = 0; r < n; ++r) {
-            math->read_row(logits, r, row);
-            tops.push_back(static_cast<int>(std::ranges::max_element(row) - row.begin()));
-        }
-        return tops;
-    }
-
-    void conclude() {
-        for (const Cell& c : report_.cells) {
-            if (c.verdict != Verdict::divergent) continue;
-            const double ours = c.bound->ours, theirs = c.bound->reference;
-            const double ratio = c.wrong == Wrong::reference ? theirs : ours;
-            report_.first_divergence = {{c.stage, c.layer}, c.wrong, reason(c, ratio)};
-            report_.wrong = c.wrong;
-            break;
-        }
-        if (!report_.first_divergence) find_unjudged_divergence();
-        report_.sentence = sentence();
-        add_notes();
-    }
-    static std::string reason(const Cell& c, double ratio) {
-        char text[160];
-        std::snprintf(text, sizeof text, "given its own inputs, it is %.3g times the certified rounding bound from the float64 value",
-                      ratio);
-        return (c.wrong == Wrong::reference ? "the reference: " : c.wrong == Wrong::ours ? "ours: " : "both; ours: ") + std::string(text);
-    }
-    // Where inputs are missing nothing can be proven; a relative error of a tenth, given the same inputs, is still no rounding.
-    void find_unjudged_divergence() {
-        constexpr double large = 0.1;
-        for (const Cell& c : report_.cells) {
-            const Difference d = c.local.result();
-            if (c.verdict != Verdict::not_judged || d.worst_row <= large) continue;
-            report_.first_divergence = {
-                {c.stage, c.layer}, Wrong::undecided, "the two differ by a tenth or more, and an input stage is missing in the reference"};
-            report_.wrong = Wrong::undecided;
-            return;
-        }
-    }
-    std::string sentence() const {
-        const std::string who =
-            report_.reference_engine + (report_.reference_numerics.empty() ? "" : " (" + report_.reference_numerics + ")");
-        if (!report_.first_divergence) {
-            size_t judged = 0;
-            for (const Cell& c : report_.cells) judged += c.verdict != Verdict::not_judged;
-            return "Parity with " + who + ": in all " + std::to_string(judged) + " judged stages what differs is rounding.";
-        }
-        const auto& d = *report_.first_divergence;
-        const std::string at =
-            std::string(info(d.at.stage).name) + (info(d.at.stage).scope == Scope::once ? "" : " of layer " + std::to_string(d.at.layer));
-        const char* wrong = d.wrong == Wrong::ours        ? "Kylin is wrong"
-                            : d.wrong == Wrong::reference ? "the reference is wrong"
-                            : d.wrong == Wrong::both      ? "both are wrong"
-                                                          : "who is wrong cannot be told";
-        return "First divergence from " + who + ": " + at + "; " + wrong + " (" + d.reason + ").";
-    }
-    void add_notes() {
-        size_t unjudged = 0;
-        for (const Cell& c : report_.cells) unjudged += c.verdict == Verdict::not_judged;
-        if (unjudged)
-            report_.notes.push_back(std::to_string(unjudged) + " stages were not judged: an input of each is missing in the reference.");
-        if (!report_.missing.empty())
-            report_.notes.push_back(std::to_string(report_.missing.size()) + " stages are missing in the reference.");
-        report_.notes.push_back(
-            "The oracle shares Kylin's order of stages: a mistake there shows as a wrong reference. The independent numpy model of the "
-            "tests covers that.");
-        for (int layer = 1; layer < config_.n_layer; ++layer) {
-            const Cell *before = cell(Stage::layer_out, layer - 1), *c = cell(Stage::layer_out, layer);
-            if (!before || !c) continue;
-            const double e = before->accumulated.result().worst_row, f = c->accumulated.result().worst_row;
-            if (e > 1e-9 && f > 2 * e) report_.notes.push_back("The error more than doubles in layer " + std::to_string(layer) + ".");
-        }
     }
 
     const CompareInput& in_;
@@ -482,23 +278,5 @@ private:
 }  // namespace
 
 Report compare(const CompareInput& input) { return Comparison(input).run(); }
-
-std::vector<int32_t> record(const Model& model, NumericsOptions options, const TraceAbout& about, int n_greedy, std::set<Stage> stages,
-                            const std::filesystem::path& path, const std::function<void(double)>& progress) {
-    const Run run{model, about.tokens, about.n_prompt, n_greedy};
-    const RunShape shape{static_cast<size_t>(n_tokens(run)), model.config().attention};
-    options.n_pages = pages_for(n_tokens(run));
-    const auto math = make_numerics(model, options);
-    TraceWriter writer(path, options.kind == NumericsKind::oracle ? TraceElement::f64 : TraceElement::f32,
-                       header_room(n_stages * static_cast<size_t>(model.config().n_layer), shape.n_tokens));
-    Recorder recorder(writer, shape, std::move(stages));
-    Progress probe(recorder, shape.n_tokens, model.config().n_layer, [&](double share) {
-        if (progress) progress(share);
-    });
-    TraceAbout written = about;
-    written.tokens = drive(*math, run, &probe);
-    writer.finish(written);
-    return written.tokens;
-}
 
 }  // namespace kylin::parity

@@ -7,7 +7,6 @@
 #pragma once
 #include <filesystem>
 #include <functional>
-#include <set>
 
 #include "model/model.h"
 #include "numerics/make.h"
@@ -27,9 +26,5 @@ struct CompareInput {
 // Throws InputError when the trace cannot be compared: other shapes, tokens outside the vocabulary, no stage in common, a trace in which
 // the comparison cannot see a difference that was put there.
 Report compare(const CompareInput& input);
-
-// Writes a run of `options` to a trace; returns its tokens.
-std::vector<int32_t> record(const Model& model, NumericsOptions options, const TraceAbout& about, int n_greedy, std::set<Stage> stages,
-                            const std::filesystem::path& path, const std::function<void(double)>& progress);
 
 }  // namespace kylin::parity

@@ -4,22 +4,15 @@
 
 #include "base/error.h"
 #include "numerics/certified.h"
-#include "parity/compare.h"
 #include "parity/declared.h"
-#include "parity/drive.h"
 #include "parity/logits.h"
 #include "parity/probes.h"
+#include "parity/record.h"
 
 namespace kylin::parity {
 namespace {
 
 constexpr auto how_switched = "switched to float64, everything else as declared";
-
-TraceReader open_unlinked(const std::filesystem::path& path) {
-    TraceReader reader = TraceReader::open(path);
-    std::filesystem::remove(path);
-    return reader;
-}
 
 class Ledger {
 public:

@@ -58,11 +58,6 @@ struct Massive {
     enum class State : uint8_t { both, missing_in_ours, missing_in_reference } state;
 };
 
-struct Place {
-    Stage stage;
-    int layer;
-};
-
 struct NotFinite {
     bool in_ours;
     Place at;

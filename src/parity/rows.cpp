@@ -3,27 +3,10 @@
 #include <algorithm>
 
 namespace kylin::parity {
+namespace {
 
-int n_heads_of(Stage s, const AttentionShape& attention) {
-    switch (s) {
-        case Stage::q_proj:
-        case Stage::q_norm:
-        case Stage::q_rope:
-        case Stage::attn_scores:
-        case Stage::attn_probs:
-        case Stage::attn_heads:
-            return attention.n_head;
-        case Stage::k_proj:
-        case Stage::v_proj:
-        case Stage::k_norm:
-        case Stage::k_rope:
-            return attention.n_head_kv;
-        default:
-            return 1;
-    }
-}
-
-std::vector<Stage> inputs_of(Stage s) {
+// layer_out as an input is that of the layer before, or the embedding.
+std::vector<Stage> input_stages(Stage s) {
     using enum Stage;
     switch (s) {
         case embedding:
@@ -68,6 +51,45 @@ std::vector<Stage> inputs_of(Stage s) {
             return {final_norm};
     }
     return {};
+}
+
+}  // namespace
+
+int n_heads_of(Stage s, const AttentionShape& attention) {
+    switch (s) {
+        case Stage::q_proj:
+        case Stage::q_norm:
+        case Stage::q_rope:
+        case Stage::attn_scores:
+        case Stage::attn_probs:
+        case Stage::attn_heads:
+            return attention.n_head;
+        case Stage::k_proj:
+        case Stage::v_proj:
+        case Stage::k_norm:
+        case Stage::k_rope:
+            return attention.n_head_kv;
+        default:
+            return 1;
+    }
+}
+
+std::vector<Place> pass_order(int n_layer) {
+    std::vector<Place> places = {{Stage::embedding, 0}};
+    for (int layer = 0; layer < n_layer; ++layer)
+        for (size_t s = 0; s < n_stages; ++s)
+            if (stage_table[s].scope == Scope::per_layer) places.push_back({static_cast<Stage>(s), layer});
+    places.insert(places.end(), {{Stage::final_norm, 0}, {Stage::logits, 0}});
+    return places;
+}
+
+std::vector<Place> inputs_of(const Place& at, int n_layer) {
+    std::vector<Place> places;
+    for (const Stage s : input_stages(at.stage)) {
+        const int layer = at.stage == Stage::final_norm ? n_layer - 1 : at.layer - (s == Stage::layer_out);
+        places.push_back(layer < 0 ? Place{Stage::embedding, 0} : Place{s, info(s).scope == Scope::once ? 0 : layer});
+    }
+    return places;
 }
 
 std::vector<size_t> trace_shape(Stage s, int width, const RunShape& run) {

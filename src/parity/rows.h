@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/config.h"
@@ -29,10 +30,18 @@ struct RunShape {
 constexpr bool is_square(Stage s) { return s == Stage::attn_scores || s == Stage::attn_probs; }
 // Heads that a row (or a square stage) is made of; 1 where it is not.
 int n_heads_of(Stage s, const AttentionShape& attention);
-// The stages whose values a stage is computed from, of the same layer unless it is layer_out, which is then that of the layer before
-// (embedding in layer 0). Scores and probabilities are not listed: attention is judged from queries, keys and values where they are
-// missing.
-std::vector<Stage> inputs_of(Stage s);
+
+// A stage of a layer; layer 0 for stages of scope once.
+struct Place {
+    Stage stage;
+    int layer;
+};
+inline std::string trace_name(const Place& at) { return kylin::trace_name(at.stage, at.layer); }
+using kylin::trace_name;
+// Every stage of every layer, in the order of the forward pass.
+std::vector<Place> pass_order(int n_layer);
+// What a stage is computed from. Attention is computed from queries, keys and values: scores and probabilities need not be there.
+std::vector<Place> inputs_of(const Place& at, int n_layer);
 
 // [n_tokens, width], or [n_heads, n_tokens, n_tokens].
 std::vector<size_t> trace_shape(Stage s, int width, const RunShape& run);
