@@ -6,10 +6,10 @@
 namespace kylin::parity {
 namespace {
 
-std::string reason(const Cell& c, double ratio) {
+std::string reason(double ratio) {
     char text[160];
     std::snprintf(text, sizeof text, "given its own inputs, it is %.3g times the certified rounding bound from the float64 value", ratio);
-    return (c.wrong == Wrong::reference ? "the reference: " : c.wrong == Wrong::ours ? "ours: " : "both; ours: ") + std::string(text);
+    return text;
 }
 
 // Where inputs are missing nothing can be proven; a relative error of a tenth, given the same inputs, is still no rounding.
@@ -86,7 +86,7 @@ void conclude(Report& report) {
         if (c.verdict != Verdict::divergent) continue;
         const double ours = c.bound->ours, theirs = c.bound->reference;
         const double ratio = c.wrong == Wrong::reference ? theirs : ours;
-        report.first_divergence = {{c.stage, c.layer}, c.wrong, reason(c, ratio)};
+        report.first_divergence = {{c.stage, c.layer}, c.wrong, reason(ratio)};
         report.wrong = c.wrong;
         break;
     }

@@ -44,7 +44,7 @@ private:
         for (size_t i = 0; i < exact.size(); ++i) {
             const double off = std::fabs(theirs[i] - exact[i]), sums = bound.sums[at + i];
             const double sources = bound.sources.empty() ? 0 : bound.sources[at + i];
-            const auto over = [&](double limit) { return off == 0 ? 0 : off <= limit * 1e9 ? off / limit : HUGE_VAL; };  // NaN: infinite
+            const auto over = [&](double limit) { return off == 0 ? 0 : std::isnan(off) || limit == 0 ? HUGE_VAL : off / limit; };
             j.ratio = std::max(j.ratio, over(sums));
             j.ratio_with_sources = std::max(j.ratio_with_sources, over(sums + sources));
             j.bound_squares += sums * sums;
