@@ -35,7 +35,8 @@ const std::vector<Line>& lines() {
 
 // The worst of all layers of a line's stages.
 struct Row {
-    double local = 0, accumulated = 0, bound_ours = 0, bound_reference = 0;
+    double local = 0, accumulated = 0;
+    double bound_ours = std::nan(""), bound_reference = std::nan("");  // NaN: not judged
     int worst_layer = 0;
     Verdict verdict = Verdict::exact;
     bool empty = true;
@@ -86,6 +87,8 @@ private:
     bool on_;
 };
 
+std::string ratio_text(double ratio) { return std::isnan(ratio) ? "-" : fmt::format("{:.2g}", ratio); }
+
 std::string logits_text(const parity::LogitReport& l) {
     const std::string first = l.first_difference
                                   ? fmt::format("first other choice after token {}: margin {:.2g}, noise {:.2g}", l.first_difference->token,
@@ -105,9 +108,9 @@ std::string summary_text(const parity::Report& r, bool colour) {
     for (const Line& line : lines()) {
         const Row row = row_of(line, r);
         if (row.empty) continue;
-        text +=
-            fmt::format("{:<20}{:>10.2g}{:>7}{:>13.2g}{:>11.2g}{:>12.2g}  {}\n", line.title, row.local, row.worst_layer, row.accumulated,
-                        row.bound_ours, row.bound_reference, paint(std::string(parity::name(row.verdict)), row.verdict));
+        text += fmt::format("{:<20}{:>10.2g}{:>7}{:>13.2g}{:>11}{:>12}  {}\n", line.title, row.local, row.worst_layer, row.accumulated,
+                            ratio_text(row.bound_ours), ratio_text(row.bound_reference),
+                            paint(std::string(parity::name(row.verdict)), row.verdict));
     }
     text += "local: relative error on the reference's inputs; bound: largest error / certified rounding bound.\n";
     if (r.logits) text += logits_text(*r.logits);

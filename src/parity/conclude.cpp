@@ -25,13 +25,22 @@ void find_unjudged_divergence(Report& report) {
     }
 }
 
+std::string name_of_reference(const Report& report) {
+    if (report.reference_engine == "kylin" && report.reference_numerics == "oracle") return "the float64 oracle";
+    return report.reference_engine + (report.reference_numerics.empty() ? "" : " (" + report.reference_numerics + ")");
+}
+
+std::string parity_sentence(const Report& report) {
+    size_t judged = 0, noise = 0;
+    for (const Cell& c : report.cells) judged += c.verdict != Verdict::not_judged, noise += c.verdict == Verdict::noise;
+    std::string text =
+        "Parity with " + name_of_reference(report) + ": in all " + std::to_string(judged) + " judged stages what differs is rounding";
+    if (noise) text += ", in " + std::to_string(noise) + " of them from a named source";
+    return text + ".";
+}
+
 std::string sentence(const Report& report) {
-    const std::string who = report.reference_engine + (report.reference_numerics.empty() ? "" : " (" + report.reference_numerics + ")");
-    if (!report.first_divergence) {
-        size_t judged = 0;
-        for (const Cell& c : report.cells) judged += c.verdict != Verdict::not_judged;
-        return "Parity with " + who + ": in all " + std::to_string(judged) + " judged stages what differs is rounding.";
-    }
+    if (!report.first_divergence) return parity_sentence(report);
     const auto& d = *report.first_divergence;
     const std::string at =
         std::string(info(d.at.stage).name) + (info(d.at.stage).scope == Scope::once ? "" : " of layer " + std::to_string(d.at.layer));
@@ -39,7 +48,7 @@ std::string sentence(const Report& report) {
                         : d.wrong == Wrong::reference ? "the reference is wrong"
                         : d.wrong == Wrong::both      ? "both are wrong"
                                                       : "who is wrong cannot be told";
-    return "First divergence from " + who + ": " + at + "; " + wrong + " (" + d.reason + ").";
+    return "First divergence from " + name_of_reference(report) + ": " + at + "; " + wrong + " (" + d.reason + ").";
 }
 
 // Growth of the error is flagged; growth of the activations is explained, because it is easily taken for the first.

@@ -167,7 +167,7 @@ class Compare(unittest.TestCase):
                                       env={**os.environ, "KYLIN_REFERENCE": folder})
                 self.assertEqual(done.returncode, status, done.stderr)
                 self.assertIn(word, done.stderr)
-                self.assertIn("Parity with kylin (oracle)", done.stdout)
+                self.assertIn("Parity with the float64 oracle", done.stdout)
 
 
 def trace_name(cell):
