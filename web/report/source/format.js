@@ -1,0 +1,34 @@
+// Numbers and names as text. Every number on the page passes here.
+
+// Three digits; powers of ten where the number is far from 1. null means that the number is not finite.
+export function number(x, digits = 3) {
+    if (x === null || x === undefined) return 'not finite';
+    if (x === 0) return '0';
+    const size = Math.abs(x);
+    if (Number.isInteger(x) && size < 1e6) return String(x);
+    return size >= 1e-3 && size < 1e5 ? String(Number(x.toPrecision(digits))) : String(x.toExponential(digits - 1)).replace('e+', 'e');
+}
+
+// One digit, for a cell of the map.
+export function short(x) {
+    if (x === 0) return '0';
+    if (x >= 0.1 && x < 9.5) return String(Number(x.toPrecision(1)));
+    if (x >= 9.5 && x < 999.5) return String(Math.round(x));
+    return x.toExponential(0).replace('e+', 'e');
+}
+
+export const percent = (x) => (x === null ? 'not finite' : `${Number((100 * x).toFixed(x > 0.999 && x < 1 ? 3 : 1))} %`);
+export const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
+export const power = (exponent) => (exponent === 0 ? '1' : `1e${exponent}`);
+
+// Spaces and line ends of a token's text, made visible.
+export const visible = (text) => text.replaceAll(' ', '␣').replaceAll('\n', '⏎').replaceAll('\t', '⇥') || '∅';
+
+export const place = (stage, layer) => (layer === null ? stage : `${stage}, layer ${layer}`);
+export const key = (stage, layer) => (layer === null ? stage : `${stage}.${layer}`);
+export const largest = (summary) => (summary.min === null || summary.max === null ? null : Math.max(Math.abs(summary.min), Math.abs(summary.max)));
+
+// Who is meant by a word of the report.
+export function who(report, side) {
+    return { none: 'no one', ours: 'Kylin', reference: report.reference.engine, both: `both Kylin and ${report.reference.engine}`, undecided: 'undecided' }[side];
+}
