@@ -5,9 +5,10 @@ import { interpolateRgbBasis } from 'd3-interpolate';
 
 const error_light = interpolateRgbBasis(['#f1f5f4', '#d4e7e5', '#97ccd1', '#4ba2be', '#2a70a7', '#253f88', '#171a50']);
 const error_dark = interpolateRgbBasis(['#171f27', '#1a374a', '#1e566f', '#2a7c8e', '#55a7a2', '#a3d2ae', '#f6f5bf']);
-// Below 1 towards the paper and blue, above 1 into the colour of divergence.
-const bound_light = interpolateRgbBasis(['#eef3f6', '#dbe8f0', '#bcd7e8', '#f6c3a5', '#dd6b3b', '#9c2a06', '#5c1300']);
-const bound_dark = interpolateRgbBasis(['#151d24', '#1a2f3f', '#21465f', '#7a3d24', '#d1603a', '#ff9d7f', '#ffe0d2']);
+// Blue below 1, the colour of divergence above it, and nothing between the two.
+const halves = (below, above) => (t) => (t < 0.5 ? below(2 * t) : above(2 * t - 1));
+const bound_light = halves(interpolateRgbBasis(['#f1f5f8', '#d9e7f1', '#b4d0e6']), interpolateRgbBasis(['#f7a583', '#cf4a1c', '#5c1300']));
+const bound_dark = halves(interpolateRgbBasis(['#161e25', '#1a2c3b', '#1f4059']), interpolateRgbBasis(['#a8401c', '#ff8a66', '#ffe6db']));
 
 function luminance(rgb) {
     const [r, g, b] = rgb.match(/\d+/g).map((v) => ((v / 255) ** 2.2));

@@ -93,7 +93,7 @@ function Growth({ report, outs }) {
             <b>Growth is not error.</b> The standard deviation of {report.reference.engine} goes from {number(first.reference.std)} (layer {first.layer}) to {number(last.reference.std)} (layer {last.layer}):
             ×{number(total)} in all, ×{number(each)} a layer. Models do this when nothing is wrong: a healthy Qwen3-1.7B grows ×1.2 a layer, and 1.2<sup>28</sup> = 165. Absolute differences
             grow with it: one F32 <Term name="ULP">ulp</Term> at 14,000 is already 9.8e-4. {apart.x < 1.1
-                ? `Both engines grow alike: their standard deviations differ by at most ${number(100 * (apart.x - 1), 2)} %.`
+                ? `Both engines grow alike${usable.length < outs.length ? ' where both are finite' : ''}: their standard deviations differ by at most ${number(100 * (apart.x - 1), 2)} %.`
                 : `The engines do not grow alike: their standard deviations differ by ×${number(apart.x)} at layer ${apart.layer}; the error curve says how much of that is wrong.`}
         </p>
     );
@@ -106,16 +106,22 @@ function Amplification({ report }) {
         const sorted = all.filter((cell) => cell.stage === stage).map((cell) => cell.amplification).sort((a, b) => a - b);
         return { stage, x: sorted[sorted.length >> 1] };
     });
-    const options = useCallback((width) => {
-        const { axis, at } = log_axis([0.1, 10, ...all.map((cell) => cell.amplification)], 'error out / largest error in');
+    // The first error of a pass has almost none before it: its amplification is huge, and would press all others together.
+    const edge = all.filter((cell) => Math.abs(Math.log10(cell.amplification)) <= 1).length >= 0.9 * all.length ? 10 : 100;
+    const options = useCallback(() => {
+        const { axis } = log_axis([1 / edge, edge], 'error out / largest error in');
+        const at = (x) => Math.min(edge, Math.max(1 / edge, x));
+        const inside = (cell) => at(cell.amplification) === cell.amplification;
+        const title = (cell) => `${key(cell.stage, cell.layer)}: ×${number(cell.amplification)}`;
         return {
-            height: 46 + 17 * names.length, marginLeft: 100, marginTop: 6, x: axis,
+            height: 46 + 17 * names.length, marginLeft: 100, marginRight: 58, marginTop: 6, x: axis,
             y: { type: 'band', domain: names, label: null, padding: 0.25 },
             marks: [
                 ruleX([1], { stroke: 'var(--muted)' }),
-                dot(all, { y: 'stage', x: (cell) => at(cell.amplification), fill: 'var(--ours)', fillOpacity: 0.45, r: 3, title: (cell) => `${key(cell.stage, cell.layer)}: ×${number(cell.amplification)}`, tip: true }),
+                dot(all.filter(inside), { y: 'stage', x: 'amplification', fill: 'var(--ours)', fillOpacity: 0.45, r: 3, title, tip: true }),
+                dot(all.filter((cell) => !inside(cell)), { y: 'stage', x: (cell) => at(cell.amplification), symbol: 'diamond', stroke: 'var(--ours)', strokeWidth: 1.5, r: 4, title, tip: true }),
                 tickX(middles, { y: 'stage', x: (m) => at(m.x), stroke: 'var(--ink)', strokeWidth: 2 }),
-                text(width > 560 ? middles : [], { y: 'stage', x: axis.domain[1], text: (m) => `×${number(m.x, 2)}`, textAnchor: 'end', dx: 8, fill: 'var(--muted)' }),
+                text(middles, { y: 'stage', frameAnchor: 'right', text: (m) => `×${number(m.x, 2)}`, textAnchor: 'start', dx: 12, fill: 'var(--muted)' }),
             ],
         };
     }, [report]);
@@ -123,7 +129,7 @@ function Amplification({ report }) {
     return (
         <section aria-labelledby="amplification-title">
             <h2 id="amplification-title">Amplification of each stage</h2>
-            <p class="hint"><Term name="amplification">Error out over error in</Term>; a dot for each layer, a tick at the median. Right of 1 the stage makes errors larger.</p>
+            <p class="hint"><Term name="amplification">Error out over error in</Term>; a dot for each layer, a tick and the number at the median. Right of 1 the stage makes errors larger. Diamonds at the edges lie beyond.</p>
             <Figure label={`Amplification of each stage, median over the layers: ${middles.map((m) => `${m.stage} ${number(m.x, 2)}`).join(', ')}`} options={options} />
         </section>
     );

@@ -51,7 +51,8 @@ function Worst({ report, cell }) {
     return (
         <div class="scroll" tabIndex={0} role="group" aria-label="Worst elements">
             <table class="values">
-                <thead><tr><th scope="col">Worst elements: token</th>{heads && <th scope="col">head</th>}<th scope="col">{channel}</th><th scope="col">ours</th><th scope="col">reference</th><th scope="col">difference</th></tr></thead>
+                <caption>Worst elements, local</caption>
+                <thead><tr><th scope="col">token</th>{heads && <th scope="col">head</th>}<th scope="col">{channel}</th><th scope="col">ours</th><th scope="col">reference</th><th scope="col">difference</th></tr></thead>
                 <tbody>
                     {cell.worst.map((w, i) => (
                         <tr key={i}>
@@ -80,7 +81,7 @@ function Ulps({ cell }) {
             height: 150, marginLeft: 40,
             // Roots, so that a thousandth of the elements still shows.
             y: { type: 'sqrt', label: '% of elements', domain: [0, 100], ticks: [1, 10, 25, 50, 100], grid: true },
-            x: { label: 'difference, F32 ulps, at least', domain: [-0.5, bins - 0.5], ticks, tickFormat: (i) => (i === 0 ? '0' : i <= 10 ? String(2 ** (i - 1)) : `2^${i - 1}`) },
+            x: { label: 'difference, F32 ulps, at least', domain: [-0.5, bins - 0.5], ticks, tickFormat: (i) => (i < 2 ? String(i) : bins > 12 ? `2^${i - 1}` : String(2 ** (i - 1))) },
             marks: [
                 rectY(free, { x1: (b) => b.i - 0.42, x2: (b) => b.i + 0.42, y: 'share', fill: 'var(--faint)', title: say('accumulated'), tip: true }),
                 rectY(local, { x1: (b) => b.i - 0.22, x2: (b) => b.i + 0.22, y: 'share', fill: 'var(--ours)', title: say('local'), tip: true }),

@@ -91,8 +91,8 @@ function Legend({ report, view, n_missing }) {
                 {view.scale && <li><i class="swatch zero" />0</li>}
                 {view.scale && <li><i class="swatch not-finite" /><Term name="not finite" /></li>}
                 {view.scale && <li><i class="swatch corner" />divergent</li>}
-                {!view.scale && totals.map(([verdict, n]) => <li key={verdict}><i class={`swatch verdict-${verdict.replace(' ', '-')}`}>{glyphs[verdict]}</i><Term name={verdict} />, {count(n, 'cell')}</li>)}
-                {n_missing > 0 && <li><i class="swatch missing" /><Term name="missing" />, {count(n_missing, 'cell')}</li>}
+                {!view.scale && totals.map(([verdict, n]) => <li key={verdict}><i class={`swatch verdict-${verdict.replace(' ', '-')}`}>{glyphs[verdict]}</i><span><Term name={verdict} />, {count(n, 'cell')}</span></li>)}
+                {n_missing > 0 && <li><i class="swatch missing" /><span><Term name="missing" />, {count(n_missing, 'cell')}</span></li>}
                 {report.first_divergence && <li><i class="swatch ring" />first divergence</li>}
             </ul>
         </div>

@@ -1,5 +1,5 @@
 // Panels that do not depend on the chosen cell: logits, outliers, logit lens, ledger, thresholds, notes.
-import { count, number, percent, place, visible } from './format.js';
+import { amount, count, number, percent, place, visible } from './format.js';
 import { Term } from './terms.jsx';
 
 const Facts = ({ rows }) => <dl class="panel-facts">{rows.filter(Boolean).map(([name, value], i) => <div key={i}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
@@ -16,11 +16,11 @@ export function Logits({ report }) {
                 <>
                     <Facts rows={[
                         [<><Term name="KL" />, mean</>, l.kl_mean === null ? 'not finite' : `${number(l.kl_mean)} ± ${number(l.kl_standard_error, 2)} nats (standard error)`],
-                        ['KL, largest', <>{number(l.kl_max)} nats, {token_name(report, l.kl_max_token)}</>],
+                        ['KL, largest', <>{amount(l.kl_max, 'nats')}, {token_name(report, l.kl_max_token)}</>],
                         ['Same first choice', `${percent(l.top1_agreement)} of tokens`],
                         ['Top 5 shared', `${percent(l.top5_agreement)} of the reference's five`],
                         ['Top 10 shared', `${percent(l.top10_agreement)} of the reference's ten`],
-                        [<>Least <Term name="margin" /></>, <>{number(l.least_margin)} logits, {token_name(report, l.least_margin_token)}</>],
+                        [<>Least <Term name="margin" /></>, <>{amount(l.least_margin, 'logits')}, {token_name(report, l.least_margin_token)}</>],
                     ]} />
                     {!d ? <p>After every token both engines would choose the same next one.</p> : (
                         <p class="aside"><b>First different choice</b> after {token_name(report, d.token)}: Kylin takes id {d.ours}, {report.reference.engine} takes id {d.reference}.
@@ -45,7 +45,7 @@ export function Outliers({ report }) {
             ]} />
             {massive.length > 0 && (
                 <div class="scroll tall" tabIndex={0} role="group" aria-label="Massive activations">
-                    <table class="values">
+                    <table class="values massive">
                         <thead><tr><th scope="col">layer</th><th scope="col">token</th><th scope="col">channel</th><th scope="col">ours</th><th scope="col">reference</th><th scope="col">in</th></tr></thead>
                         <tbody>{massive.map((m, i) => <tr key={i}><th scope="row">{m.layer}</th><td>{m.token}</td><td>{m.channel}</td><td>{number(m.ours, 5)}</td><td>{number(m.reference, 5)}</td><td class={m.state === 'both' ? '' : 'beyond'}>{m.state}</td></tr>)}</tbody>
                     </table>
@@ -71,7 +71,7 @@ export function Lens({ report }) {
     return (
         <section aria-labelledby="lens-title">
             <h2 id="lens-title">Logit lens</h2>
-            {!lens ? <p class="hint">No lens: the outputs of the layers are missing.</p> : (
+            {!lens ? <p class="hint">No lens: the report holds none.</p> : (
                 <>
                     <p class="hint"><Term name="logit lens">What each layer's output would predict</Term> after the last token. Kylin's choice is final from layer {lens.ours_settled} on, {report.reference.engine}'s from layer {lens.reference_settled} on.</p>
                     <ol class="lens">
@@ -92,7 +92,7 @@ export function Lens({ report }) {
 
 export function Ledger({ report }) {
     const [low, high] = [-8, 0];
-    const share = (x) => (x === null ? 100 : x <= 0 ? 0 : Math.min(100, Math.max(1, (100 * (Math.log10(x) - low)) / (high - low))));
+    const share = (x) => (x === null || x <= 0 ? 0 : Math.min(100, Math.max(1, (100 * (Math.log10(x) - low)) / (high - low))));
     const names = { ours: 'Kylin', reference: report.reference.engine, model: 'the model file' };
     const rows = [...report.ledger].sort((a, b) => (b.relative_error ?? Infinity) - (a.relative_error ?? Infinity));
     return (
@@ -107,7 +107,7 @@ export function Ledger({ report }) {
                             {rows.map((row, i) => (
                                 <tr key={i}>
                                     <th scope="row">{row.source} <small>{names[row.engine]}: {row.how}</small></th>
-                                    <td class="bar"><span class={row.engine} style={{ width: `${share(row.relative_error)}%` }} /><b>{number(row.relative_error, 2)}</b></td>
+                                    <td class="bar"><span class={row.engine} style={{ width: `${share(row.relative_error)}%` }} /><b class={row.relative_error === null ? 'beyond' : ''}>{number(row.relative_error, 2)}</b></td>
                                     <td>{number(row.kl, 2)}</td>
                                 </tr>
                             ))}
@@ -129,11 +129,12 @@ function threshold_row(cells) {
     const over_seed = threshold !== null && (worst.local.max_abs === null || worst.local.max_abs > threshold);
     const ratio = bounded && (bounded.bound.ours === null || bounded.bound.reference === null ? null : Math.max(bounded.bound.ours, bounded.bound.reference));
     const proven = bounded && (ratio === null || ratio > 1);
-    let reading = '';
-    if (!bounded) reading = 'no bound: nothing proven';
-    else if (proven) reading = threshold !== null && !over_seed ? 'the seed threshold would miss this' : 'beyond rounding';
-    else reading = over_seed ? 'beyond the seed threshold, yet rounding' : 'inside';
-    return { worst, bounded, threshold, over_seed, ratio, proven, reading };
+    const wrong = proven || cells.some((cell) => cell.verdict === 'divergent');
+    // The verdict speaks; the seed threshold is mentioned where it would have said something else.
+    let reading = ['not judged', 'noise', 'rounding', 'exact'].find((verdict) => cells.some((cell) => cell.verdict === verdict));
+    if (wrong) reading = threshold !== null && !over_seed ? 'divergent; the seed threshold would miss it' : 'divergent';
+    else if (over_seed) reading = `beyond the seed threshold, yet ${reading}`;
+    return { worst, bounded, threshold, ratio, wrong, reading };
 }
 
 export function Thresholds({ report }) {
@@ -141,7 +142,7 @@ export function Thresholds({ report }) {
     return (
         <section aria-labelledby="thresholds-title">
             <h2 id="thresholds-title">Thresholds</h2>
-            <p class="hint">The seed thresholds are fixed absolute numbers, named in the first description of this engine for an F32 model. They say little where activations are large, and too little where they are small. The
+            <p class="hint">The seed thresholds are fixed absolute numbers, named in the first description of this engine for an F32 model. They are too strict where activations are large, and too loose where they are small. The
                 {' '}<Term name="bound">certified bound</Term> is derived for each element from the arithmetic and its inputs, and it is what decides. Worst layer of each stage:</p>
             <div class="scroll" tabIndex={0} role="group" aria-label="Thresholds of each stage">
                 <table class="values thresholds">
@@ -156,8 +157,8 @@ export function Thresholds({ report }) {
                                     <td>{number(row.worst.local.max_abs, 2)}{at(row.worst)}</td>
                                     <td>{row.threshold === null ? 'none' : number(row.threshold)}</td>
                                     <td>{row.bounded ? number(row.bounded.bound.typical, 2) : 'none'}</td>
-                                    <td class={row.proven ? 'beyond' : ''}>{row.bounded ? <>{number(row.ratio, 2)}{at(row.bounded)}</> : 'none'}</td>
-                                    <td class={row.proven ? 'beyond' : ''}>{row.reading}</td>
+                                    <td class={row.wrong ? 'beyond' : ''}>{row.bounded ? <>{number(row.ratio, 2)}{at(row.bounded)}</> : 'none'}</td>
+                                    <td class={row.wrong ? 'beyond' : ''}>{row.reading}</td>
                                 </tr>
                             );
                         })}
