@@ -127,7 +127,7 @@ const text_tokens = (texts) => texts.map((text, i) => ({ id: 100 + ((i * 7919) %
 const never = () => false;
 const none = () => null;
 
-const qwen = { path: 'qwen3-1.7b.gguf', name: 'Qwen3 1.7B', architecture: 'qwen3', n_layer: 28, n_embd: 2048, n_ff: 6144, n_head: 16, n_head_kv: 8, head_dim: 128, n_vocab: 151936, weights: { f32: 113, q4_k: 168, q6_k: 29 } };
+const qwen = { path: 'qwen3-1.7b.gguf', name: 'Sample with made-up numbers', architecture: 'qwen3', n_layer: 28, n_embd: 2048, n_ff: 6144, n_head: 16, n_head_kv: 8, head_dim: 128, n_vocab: 151936, weights: { f32: 113, q4_k: 168, q6_k: 29 } };
 const prompt = text_tokens(['The', ' quick', ' brown', ' fox', ' jumps', ' over', ' the', ' lazy', ' dog', '.', '\n', '你好', ' and', ' the', ' fox']);
 
 const parity = make({
@@ -162,7 +162,7 @@ const parity = make({
 });
 
 const divergent = make({
-    seed: 11, dilution: 0.85, model: { path: 'model.gguf', name: 'Kylin Demo', architecture: 'qwen3', n_layer: 12, n_embd: 512, n_ff: 1536, n_head: 8, n_head_kv: 4, head_dim: 96, n_vocab: 4096, weights: { f32: 49, f16: 85 } },
+    seed: 11, dilution: 0.85, model: { path: 'model.gguf', name: 'Sample with made-up numbers', architecture: 'qwen3', n_layer: 12, n_embd: 512, n_ff: 1536, n_head: 8, n_head_kv: 4, head_dim: 96, n_vocab: 4096, weights: { f32: 49, f16: 85 } },
     tokens: text_tokens(['Hello', ',', ' how', ' are', ' you', '?', ' I', ' am', ' fine']), oracle: true, quantized: false, massive: false,
     missing: (name, layer) => /^attn_(scores|probs)$/.test(name) || (name === 'k_norm' && layer === 2),
     nan: (name, layer) => (layer === 9 && ['ffn_act', 'ffn_down', 'layer_out'].includes(name)) || layer > 9 || name === 'final_norm' || name === 'logits',
@@ -171,7 +171,7 @@ const divergent = make({
         sentence: 'The reference is wrong from attn_heads of layer 0 on: its query heads read the KV head h mod 4, where the model has h / 2.',
         verdict: 'divergence', wrong: 'reference', command: 'kylin compare --model model.gguf --against engine.safetensors --html report.html',
         ours: { engine: 'kylin 0.1.0', numerics: 'layercast: F32 everywhere' }, reference: { engine: 'engine.safetensors (my-engine 0.3)', numerics: 'F32, own kernels' },
-        n_prompt: 6, first_divergence: { stage: 'attn_heads', layer: 0, wrong: 'reference', reason: 'Fed with the same queries, keys and values, it is 1,016,667 times its certified bound from the oracle; Kylin is 0.1 times its bound from it.' },
+        n_prompt: 6, first_divergence: { stage: 'attn_heads', layer: 0, wrong: 'reference', reason: 'Fed with the same queries, keys and values, it is more than a million times its certified bound from the oracle; Kylin is within its bound.' },
         logits: { kl_mean: null, kl_standard_error: null, kl_max: null, kl_max_token: 4, top1_agreement: 0.222, top5_agreement: 0.31, top10_agreement: 0.36, least_margin: null, least_margin_token: 0, first_difference: { token: 0, ours: 11, reference: 0, margin: 1.31, noise: 0.000021 } },
         lens: { ours_settled: 9, reference_settled: 11, layers: Array.from({ length: 12 }, (_, layer) => ({ layer, ours: layer < 4 ? 50 : layer < 9 ? 51 : 52, reference: layer < 2 ? 50 : layer < 11 ? 60 : 0, ours_text: layer < 4 ? ' the' : layer < 9 ? ',' : '.', reference_text: layer < 2 ? ' the' : layer < 11 ? '<script>' : '!' })) },
         outliers: { massive: [{ layer: 3, token: 0, channel: 77, ours: 212.4, reference: 31.2, state: 'missing in reference' }], least_headroom: { bits: 8.1, stage: 'layer_out', layer: 11 }, first_not_finite: { engine: 'reference', stage: 'ffn_act', layer: 9, token: 3 } },

@@ -13,7 +13,7 @@ function ErrorCurve({ report, outs }) {
         { name: 'Kylin against the oracle', color: 'var(--ours)', dash: '5 3', of: (cell) => cell.oracle?.ours },
         { name: `${report.reference.engine} against the oracle`, color: 'var(--reference)', dash: '2 2', of: (cell) => cell.oracle?.reference },
     ].map((s) => ({ ...s, points: outs.map((cell) => ({ layer: cell.layer, y: s.of(cell), name: s.name })).filter((p) => p.y !== undefined) }))
-        .filter((s) => s.points.length > 0);
+        .filter((s, i) => i === 0 || s.points.some((p) => p.y !== 0));  // the oracle is not drawn against itself
     const [free] = series;
     const jumps = free.points.filter((p, i) => i > 0 && p.y > 2 * free.points[i - 1].y && free.points[i - 1].y > 0);
     const options = useCallback((width) => {

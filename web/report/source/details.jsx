@@ -76,7 +76,7 @@ function Ulps({ cell }) {
         const [local, free] = [bars(cell.local), bars(cell.accumulated)];
         const bins = Math.max(local.length, free.length, 4);
         const say = (name) => (b) => `${name}: ${count(b.n, 'element')} (${number(b.share)} %)\n${b.i === 0 ? '0' : b.i === 1 ? '1' : `${2 ** (b.i - 1)} to ${2 ** b.i - 1}`} ulps`;
-        const ticks = integer_ticks(0, bins - 1, width * 1.2);
+        const ticks = integer_ticks(0, bins - 1, width * 0.9);
         return {
             height: 150, marginLeft: 40,
             // Roots, so that a thousandth of the elements still shows.

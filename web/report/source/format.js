@@ -5,7 +5,6 @@ export function number(x, digits = 3) {
     if (x === null || x === undefined) return 'not finite';
     if (x === 0) return '0';
     const size = Math.abs(x);
-    if (Number.isInteger(x) && size < 1e6) return String(x);
     const rounded = Number(x.toPrecision(digits));
     return size >= 1e-3 && size < 1e5 ? String(rounded) : rounded.toExponential().replace('e+', 'e');
 }

@@ -69,13 +69,13 @@ export function Head({ report, select }) {
                 <p class="verdict"><b>{report.verdict}</b> · wrong: {who(report, report.wrong)}</p>
                 <h1 id="sentence">{report.sentence}</h1>
                 {first && (
-                    <p>First divergence: <code>{place(first.stage, first.layer)}</code>; wrong: {who(report, first.wrong)}. {first.reason}{' '}
+                    <p>First divergence: <code>{place(first.stage, first.layer)}</code>; wrong: {who(report, first.wrong)}.{!report.sentence.includes(first.reason) && ` Reason: ${first.reason}`}{' '}
                         {has_cell && <button type="button" onClick={() => select(key(first.stage, first.layer))}>Show this cell</button>}
                     </p>
                 )}
             </div>
             <dl class="facts">
-                <div><dt>Model</dt><dd>{model.name} <small>{model.architecture}, {count(model.n_layer, 'layer')}, hidden size {model.n_embd}, feed-forward {model.n_ff}, {count(model.n_head, 'head')}, {count(model.n_head_kv, 'KV head')} of {model.head_dim}, vocabulary {model.n_vocab.toLocaleString('en')}; tensors: {weights}</small></dd></div>
+                <div><dt>Model</dt><dd>{model.name} <small>{model.architecture}, {count(model.n_layer, 'layer')}, hidden size {model.n_embd}, feed-forward {model.n_ff}, {count(model.n_head, 'head')}, {count(model.n_head_kv, 'KV head')} of {model.head_dim}, vocabulary {model.n_vocab.toLocaleString('en')}{weights && `; tensors: ${weights}`}</small></dd></div>
                 <div><dt><i class="key ours" />Ours</dt><dd>{report.ours.engine} <small>{report.ours.numerics}</small></dd></div>
                 <div><dt><i class="key reference" />Reference</dt><dd>{report.reference.engine} <small>{report.reference.numerics}</small></dd></div>
                 <div><dt>Tokens</dt><dd><Tokens report={report} /></dd></div>

@@ -39,7 +39,7 @@ export function Outliers({ report }) {
         <section aria-labelledby="outliers-title">
             <h2 id="outliers-title">Outliers</h2>
             <Facts rows={[
-                [<>Least <Term name="headroom" /></>, <>{head.bits === null ? 'none' : `${number(head.bits)} bits`}, <code>{place(head.stage, head.layer)}</code>{head.bits !== null && head.bits < 0 && <span class="beyond"> beyond F16's range</span>}</>],
+                [<>Least <Term name="headroom" /></>, head.bits === null ? 'none' : <>{number(head.bits)} bits, <code>{place(head.stage, head.layer)}</code>{head.bits < 0 && <span class="beyond"> beyond F16's range</span>}</>],
                 ['First NaN or infinity', bad ? <span class="beyond">{bad.engine === 'ours' ? 'Kylin' : report.reference.engine}, <code>{place(bad.stage, bad.layer)}</code>, {token_name(report, bad.token)}</span> : 'none'],
                 [<Term name="massive activation">Massive activations</Term>, massive.length === 0 ? 'none' : count(massive.length, 'place')],
             ]} />
@@ -108,7 +108,7 @@ export function Ledger({ report }) {
                                 <tr key={i}>
                                     <th scope="row">{row.source} <small>{names[row.engine]}: {row.how}</small></th>
                                     <td class="bar"><span class={row.engine} style={{ width: `${share(row.relative_error)}%` }} /><b class={row.relative_error === null ? 'beyond' : ''}>{number(row.relative_error, 2)}</b></td>
-                                    <td>{number(row.kl, 2)}</td>
+                                    <td>{row.kl === null && row.relative_error !== null ? 'none' : number(row.kl, 2)}</td>
                                 </tr>
                             ))}
                         </tbody>
