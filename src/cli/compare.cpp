@@ -37,6 +37,24 @@ struct Settings {
     bool json = false, ledger = false;
 };
 
+// How this program was called, as a line for a shell.
+std::string command_line() {
+    std::ifstream file("/proc/self/cmdline", std::ios::binary);
+    std::string line = "kylin", argument;
+    std::getline(file, argument, '\0');  // the program's own path
+    while (std::getline(file, argument, '\0')) {
+        const bool plain = !argument.empty() && argument.find_first_not_of(
+                                                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                                    "-_./=,:+@%") == std::string::npos;
+        if (!plain) {
+            for (size_t at = 0; (at = argument.find('\'', at)) != std::string::npos; at += 4) argument.replace(at, 1, "'\\''");
+            argument = "'" + argument + "'";
+        }
+        line += " " + argument;
+    }
+    return line;
+}
+
 // One bar per pass.
 class Passes {
 public:
@@ -173,17 +191,6 @@ private:
         const auto add = [&](int32_t id) { report.texts.emplace(id, tokenizer.decode({&id, 1})); };
         for (const int32_t id : report.tokens) add(id);
         for (const parity::LensLayer& l : report.lens) add(l.ours), add(l.reference);
-    }
-
-    std::string command_line() const {
-        std::string line = "kylin compare --model " + model_.path().string();
-        if (!s_.against.empty()) line += " --against " + s_.against;
-        if (!s_.input.prompt.empty()) line += " --prompt '" + s_.input.prompt + "'";
-        for (size_t i = 0; i < s_.input.tokens.size(); ++i) line += (i ? "," : " --tokens ") + std::to_string(s_.input.tokens[i]);
-        if (s_.input.n_decode) line += " --decode " + std::to_string(s_.input.n_decode);
-        if (s_.input.numerics != "fast") line += " --numerics " + s_.input.numerics;
-        if (s_.input.kv != "f16") line += " --kv " + s_.input.kv;
-        return line;
     }
 
     void write(const parity::Report& report) const {

@@ -26,8 +26,9 @@ void find_unjudged_divergence(Report& report) {
 }
 
 std::string name_of_reference(const Report& report) {
+    if (report.reference_engine.empty()) return "the reference";
     if (report.reference_engine == "kylin" && report.reference_numerics == "oracle") return "the float64 oracle";
-    return report.reference_engine + (report.reference_numerics.empty() ? "" : " (" + report.reference_numerics + ")");
+    return report.reference_engine == "kylin" ? "kylin (" + report.reference_numerics + ")" : report.reference_engine;
 }
 
 std::string parity_sentence(const Report& report) {
