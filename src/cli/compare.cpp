@@ -84,6 +84,9 @@ public:
         if (s_.ledger || !s_.f32_model.empty()) add_ledger(report, reference);
         passes_.end();
         if (!note_.empty()) report.notes.insert(report.notes.begin(), note_);
+        if (reference.n_tokens() > most_tokens_with_scores && !is_file())
+            report.notes.push_back("Scores and probabilities are left out: with more than " + std::to_string(most_tokens_with_scores) +
+                                   " tokens they outgrow all other stages together. Attention is judged from queries, keys and values.");
         report.model_path = model_.path().string();
         report.command = command_line();
         add_texts(report);
@@ -99,9 +102,12 @@ public:
     }
 
 private:
+    bool is_own() const { return s_.against == "oracle" || s_.against == "layercast" || s_.against == "fast"; }
+    bool is_file() const { return !is_own() && !s_.against.empty() && s_.against != "llama.cpp"; }
+
     parity::TraceReader open_reference() {
-        if (s_.against.empty() || s_.against == "llama.cpp") return run_llama_cpp();
-        if (s_.against == "oracle" || s_.against == "layercast" || s_.against == "fast") return run_own(s_.against);
+        if (is_own()) return run_own(s_.against);
+        if (!is_file()) return run_llama_cpp();
         if (!s_.input.prompt.empty() || !s_.input.tokens.empty() || s_.input.n_decode)
             throw InputError("options", "the tokens come from the trace; leave out --prompt, --tokens and --decode");
         return parity::TraceReader::open(s_.against);

@@ -12,18 +12,18 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "temporary_folder.h"
+#include "test_folder.h"
 
 namespace kylin {
 namespace {
 
 using testing::content_of;
-using testing::TemporaryFolder;
+using testing::TestFolder;
 
 std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 TEST(AtomicFile, AppearsOnCommit) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     AtomicFile file(folder / "a");
     file.write(bytes_of("one "));
     file.write(bytes_of("two"));
@@ -35,7 +35,7 @@ TEST(AtomicFile, AppearsOnCommit) {
 }
 
 TEST(AtomicFile, WithoutCommitTheOldFileStaysAndNothingElse) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "a", "old");
     {
         AtomicFile file(folder / "a");
@@ -46,7 +46,7 @@ TEST(AtomicFile, WithoutCommitTheOldFileStaysAndNothingElse) {
 }
 
 TEST(AtomicFile, PiecesLargerThanTheBufferArrive) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     std::string text;
     for (int i = 0; i < 3000000; ++i) text += static_cast<char>('a' + i % 26);
     AtomicFile file(folder / "a");
@@ -57,7 +57,7 @@ TEST(AtomicFile, PiecesLargerThanTheBufferArrive) {
 }
 
 TEST(AtomicFile, ReplacesTheTargetOfASymbolicLink) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "target", "old");
     std::filesystem::create_symlink("target", folder / "link");
     AtomicFile file(folder / "link");
@@ -68,7 +68,7 @@ TEST(AtomicFile, ReplacesTheTargetOfASymbolicLink) {
 }
 
 TEST(AtomicFile, HasTheModeOfAnOrdinaryFile) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     const mode_t mask = umask(022);
     AtomicFile file(folder / "a");
     file.commit();
@@ -85,7 +85,7 @@ TEST(AtomicFile, RefusesDirectoriesDevicesAndMissingFolders) {
 }
 
 TEST(AtomicFile, AFullDiskIsAnError) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     // A child whose files may hold 1 MB at most stands for the full disk.
     const auto write_too_much = [&] {
         signal(SIGXFSZ, SIG_IGN);
@@ -107,12 +107,12 @@ TEST(AtomicFile, AFullDiskIsAnError) {
 }
 
 // Whether the file system knows files without a name; elsewhere a killed writer leaves its temporary file behind.
-bool has_unnamed_files(const TemporaryFolder& folder) {
+bool has_unnamed_files(const TestFolder& folder) {
     return static_cast<bool>(FileDescriptor(open(folder.path().c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600)));
 }
 
 TEST(AtomicFile, AKilledWriterLeavesTheOldFile) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "a", "old");
     const pid_t child = fork();
     ASSERT_GE(child, 0);

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "temporary_folder.h"
+#include "test_folder.h"
 
 namespace kylin {
 namespace {
 
-using testing::TemporaryFolder;
+using testing::TestFolder;
 
 std::string error_of(const std::filesystem::path& path) {
     try {
@@ -24,7 +24,7 @@ std::string error_of(const std::filesystem::path& path) {
 }
 
 TEST(MappedFile, HasTheBytes) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "a", "four");
     const MappedFile file = MappedFile::open(folder / "a");
     ASSERT_EQ(file.bytes().size(), 4u);
@@ -32,13 +32,13 @@ TEST(MappedFile, HasTheBytes) {
 }
 
 TEST(MappedFile, AnEmptyFileHasNoBytes) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "empty", "");
     EXPECT_TRUE(MappedFile::open(folder / "empty").bytes().empty());
 }
 
 TEST(MappedFile, MovingLeavesOneOwner) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "a", "four");
     MappedFile first = MappedFile::open(folder / "a");
     MappedFile second = std::move(first);
@@ -55,13 +55,13 @@ TEST(MappedFile, Directory) { EXPECT_EQ(error_of("/tmp"), "/tmp: is a directory,
 TEST(MappedFile, Device) { EXPECT_EQ(error_of("/dev/zero"), "/dev/zero: is a device, a regular file is needed"); }
 
 TEST(MappedFile, FifoWithoutAWriterDoesNotWait) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     ASSERT_EQ(mkfifo((folder / "fifo").c_str(), 0600), 0);
     EXPECT_NE(error_of(folder / "fifo").find("is a FIFO"), std::string::npos);
 }
 
 TEST(MappedFile, UnreadableFile) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "secret", "x");
     ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
     ASSERT_EQ(chmod((folder / "secret").c_str(), 0), 0);
@@ -76,7 +76,7 @@ TEST(MappedFile, UnreadableFile) {
 }
 
 TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
-    const TemporaryFolder folder;
+    const TestFolder folder;
     testing::fill(folder / "a", std::string(100000, 'x'));
     const auto read_lost_page = [&] {
         end_program_when_mapped_file_shrinks();

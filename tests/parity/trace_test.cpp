@@ -1,0 +1,91 @@
+#include "parity/trace.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "base/temporary_folder.h"
+#include "parity/rows.h"
+
+namespace kylin::parity {
+namespace {
+
+const TraceAbout about{.engine = "test", .numerics = "none", .tokens = {5, 6, 7}, .n_prompt = 2};
+
+TEST(Trace, HoldsWhatWasWrittenAndZeroElsewhere) {
+    for (const TraceElement element : {TraceElement::f32, TraceElement::f64}) {
+        const TemporaryFolder folder("kylin-test");
+        const auto path = folder.path() / "t.safetensors";
+        TraceWriter writer(path, element, header_room(2, 3));
+        const std::vector<double> row = {1.5, -2, 0.1};
+        writer.write("logits", {3, 3}, 3, row);
+        writer.write("embedding", {3, 1}, 0, std::vector<double>{1, 2, 3});
+        EXPECT_FALSE(std::filesystem::exists(path));
+        writer.finish(about);
+        const TraceReader reader = TraceReader::open(path);
+        EXPECT_EQ(reader.about().tokens, about.tokens);
+        EXPECT_EQ(reader.about().n_prompt, 2);
+        const TraceTensor* logits = reader.find("logits");
+        ASSERT_TRUE(logits);
+        EXPECT_EQ(logits->shape, (std::vector<size_t>{3, 3}));
+        std::vector<double> read(6);
+        reader.read(*logits, 0, read);
+        const double tenth = element == TraceElement::f32 ? static_cast<double>(0.1f) : 0.1;
+        EXPECT_EQ(read, (std::vector<double>{0, 0, 0, 1.5, -2, tenth}));
+        EXPECT_EQ(reader.find("q_rope.0"), nullptr);
+    }
+}
+
+TEST(Trace, AHeaderThatOutgrowsItsRoomIsAMistakeNotAFile) {
+    const TemporaryFolder folder("kylin-test");
+    TraceWriter writer(folder.path() / "t.safetensors", TraceElement::f32, 64);
+    writer.write("logits", {3, 1}, 0, std::vector<double>{1, 2, 3});
+    EXPECT_THROW(writer.finish(about), std::length_error);
+    EXPECT_FALSE(std::filesystem::exists(folder.path() / "t.safetensors"));
+}
+
+TEST(Trace, AFileCutShortWhileItIsReadIsAnError) {
+    const TemporaryFolder folder("kylin-test");
+    const auto path = folder.path() / "t.safetensors";
+    TraceWriter writer(path, TraceElement::f32, header_room(1, 3));
+    writer.write("logits", {3, 1}, 0, std::vector<double>{1, 2, 3});
+    writer.finish(about);
+    const TraceReader reader = TraceReader::open(path);
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 4);
+    std::vector<double> read(3);
+    EXPECT_THROW(reader.read(*reader.find("logits"), 0, read), InputError);
+}
+
+TEST(Rows, AStepsValuesLieWhereTheRunHasThem) {
+    const RunShape run{.n_tokens = 5, .attention = {.n_head = 2, .n_head_kv = 1, .head_dim = 4, .scale = 0.5}};
+    // Two rows at token 2 of five: scores of two heads, four keys so far.
+    std::vector<double> scores(2 * 2 * 4);
+    const auto squares = segments_of({Stage::attn_scores, 1, 4, 4, scores}, 2, run);
+    ASSERT_EQ(squares.size(), 4u);
+    EXPECT_EQ(squares[3].token, 3);
+    EXPECT_EQ(squares[3].head, 1);
+    EXPECT_EQ(squares[3].first, size_t{(1 * 5 + 3) * 5});
+    EXPECT_EQ(squares[3].values.data(), scores.data() + 12);
+    std::vector<double> values(2 * 8);
+    const auto rows = segments_of({Stage::q_rope, 1, 2, 8, values}, 2, run);
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_EQ(rows[1].token, 3);
+    EXPECT_EQ(rows[1].first, size_t{3 * 8});
+}
+
+TEST(Rows, EveryStageButTheEmbeddingHasInputsThatComeBeforeIt) {
+    const auto order = pass_order(3);
+    std::vector<std::string> before;
+    for (const Place& at : order) {
+        const auto inputs = inputs_of(at, 3);
+        EXPECT_EQ(inputs.empty(), at.stage == Stage::embedding);
+        for (const Place& input : inputs)
+            EXPECT_NE(std::ranges::find(before, trace_name(input)), before.end()) << trace_name(at) << " needs " << trace_name(input);
+        before.push_back(trace_name(at));
+    }
+    EXPECT_EQ(before.size(), 3 * (n_stages - 3) + 3);
+}
+
+}  // namespace
+}  // namespace kylin::parity
