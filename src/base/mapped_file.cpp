@@ -61,6 +61,13 @@ MappedFile::~MappedFile() {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void MappedFile::release(std::span<const std::byte> part) const {
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    const auto start = static_cast<size_t>(part.data() - bytes_.data());
+    const size_t first = (start + page - 1) / page * page, end = (start + part.size()) / page * page;
+    if (first < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);  // advice: failure costs memory only
+}
+
 void end_program_when_mapped_file_shrinks() {
     struct sigaction action = {};
     action.sa_handler = report_lost_pages;

@@ -16,6 +16,8 @@ public:
     ~MappedFile();
 
     std::span<const std::byte> bytes() const { return bytes_; }
+    // Gives back the memory of the whole pages in `part`, which are read from the file again when they are next touched.
+    void release(std::span<const std::byte> part) const;
 
 private:
     explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}

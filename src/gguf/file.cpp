@@ -83,6 +83,10 @@ File File::parse(std::span<const std::byte> bytes, std::string name) {
 const std::string& File::name() const { return parsed_->name; }
 uint32_t File::version() const { return parsed_->header.version; }
 uint64_t File::size() const { return parsed_->bytes.size(); }
+void File::release(std::span<const std::byte> data) const {
+    if (!parsed_->mapping.bytes().empty()) parsed_->mapping.release(data);
+}
+
 std::span<const Entry> File::metadata() const { return parsed_->header.entries; }
 std::span<const Tensor> File::tensors() const { return parsed_->header.tensors; }
 

@@ -85,6 +85,9 @@ public:
     std::optional<std::vector<int64_t>> find_ints(std::string_view key) const;
     std::optional<std::vector<double>> find_floats(std::string_view key) const;
 
+    // Gives back the memory behind a tensor's data; reading it again costs time, nothing else. Does nothing for bytes in memory.
+    void release(std::span<const std::byte> data) const;
+
     // The error for an entry or for the file as a whole.
     [[noreturn]] void fail(std::string_view key, const std::string& what) const;
 

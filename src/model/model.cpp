@@ -32,6 +32,7 @@ const Architecture& architecture_of(const gguf::File& file) {
 std::unique_ptr<const Model> Model::load(const gguf::File& file) { return architecture_of(file).make(file, read_config(file)); }
 
 Weight Model::find(const gguf::File& file, const std::string& name, const Expect& expect) {
+    file_ = &file;
     const gguf::Tensor* t = file.find_tensor(name);
     if (!t) return {};
     const auto width = static_cast<uint64_t>(expect.width), n_outputs = static_cast<uint64_t>(expect.n_outputs);

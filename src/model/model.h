@@ -22,6 +22,8 @@ public:
 
     const Config& config() const { return config_; }
     std::span<const Weight> weights() const { return weights_; }  // index = Weight::id
+    // For a numerics that keeps a copy of its own: gives back the memory behind the weight's data, which stays valid.
+    void release(const Weight& weight) const { file_->release(weight.data); }
 
     // One step: writes the batch's K and V to the numerics' cache and returns logits [batch.outputs.size(), n_vocab].
     virtual Value forward(Numerics& math, const Batch& batch) const = 0;
@@ -45,6 +47,7 @@ protected:
 private:
     Config config_;
     std::vector<Weight> weights_;
+    const gguf::File* file_ = nullptr;  // whose tensors the weights view
 };
 
 }  // namespace kylin

@@ -340,6 +340,7 @@ private:
             } else if (w.role == Role::matrix) {
                 matrices_[id] = PackedMatrix(w.type, w.n_outputs, w.width);
                 pack(matrices_[id], w.data);
+                model.release(w);
                 done += w.data.size();
                 if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
             }

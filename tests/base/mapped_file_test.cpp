@@ -75,6 +75,19 @@ TEST(MappedFile, UnreadableFile) {
     EXPECT_NE(message.find("Permission denied"), std::string::npos) << message;
 }
 
+TEST(MappedFile, ReleasedPagesComeBack) {
+    const TestFolder folder;
+    std::string content(5 * 4096 + 7, 'a');
+    for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 31 % 251);
+    testing::fill(folder / "a", content);
+    const MappedFile file = MappedFile::open(folder / "a");
+    file.release(file.bytes());
+    file.release(file.bytes().subspan(100, 50));
+    file.release({});
+    const std::string again(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+    EXPECT_EQ(again, content);
+}
+
 TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
     const TestFolder folder;
     testing::fill(folder / "a", std::string(100000, 'x'));
