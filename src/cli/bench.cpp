@@ -21,7 +21,7 @@ struct Settings {
     std::string model, against, kv = "f16", isa, flash = "off";
     std::vector<int> prompts = {512}, depths = {0};
     int n_decode = 32, n_threads = 0, n_ubatch = 512, repeats = 5;
-    bool json = false;
+    bool json = false, profile = false;
 };
 
 struct Work {
@@ -60,6 +60,8 @@ struct Cost {
 struct Result {
     Work work;
     std::vector<double> ours, theirs;  // seconds
+    StageClock clock;                  // of one more run, when asked for
+    double clocked_seconds = 0;
 };
 
 class Bench {
@@ -97,12 +99,17 @@ private:
 
     // Pairs in turn, so that a machine that slows down slows both.
     Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs) const {
-        Result r{w, {}, {}};
+        Result r{w, {}, {}, {}};
         w.seconds(ours);  // warm up: caches, and the KV cache to the depth
         if (theirs) w.seconds(*theirs);
         for (int i = 0; i < s_.repeats; ++i) {
             r.ours.push_back(w.seconds(ours));
             if (theirs) r.theirs.push_back(w.seconds(*theirs));
+        }
+        if (s_.profile) {
+            ours.time_with(&r.clock);
+            r.clocked_seconds = w.seconds(ours);
+            ours.time_with(nullptr);
         }
         return r;
     }
@@ -125,7 +132,10 @@ private:
                   {"matmul_macs_per_second", macs},
                   {"matmul_type", info(cost.main_type).name}};
         if (theirs) j["llama.cpp"] = {{"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
-        for (const Result& r : results) j["results"].push_back(row(r, cost, bandwidth, macs));
+        for (const Result& r : results) {
+            j["results"].push_back(row(r, cost, bandwidth, macs));
+            if (s_.profile) j["results"].back()["profile"] = profile(r);
+        }
         if (s_.json)
             std::cout << j.dump(2) << '\n';
         else
@@ -153,6 +163,36 @@ private:
         return j;
     }
 
+    static Json profile(const Result& r) {
+        Json stages = Json::array();
+        double inside = 0;
+        for (size_t i = 0; i < n_stages; ++i) {
+            const auto stage = static_cast<Stage>(i);
+            const StageClock::Total& t = r.clock.of(stage);
+            if (t.seconds == 0) continue;
+            inside += t.seconds;
+            stages.push_back({{"stage", info(stage).name},
+                              {"seconds", t.seconds},
+                              {"share", t.seconds / r.clocked_seconds},
+                              {"macs_per_second", t.macs / t.seconds},
+                              {"weight_bytes_per_second", t.bytes / t.seconds}});
+        }
+        return {{"seconds", r.clocked_seconds}, {"inside_stages", inside / r.clocked_seconds}, {"stages", stages}};
+    }
+
+    static void print_profile(const Json& p, double bandwidth, double macs) {
+        const auto part = [](const Json& s, const char* name, double limit) {
+            const double rate = s[name].get<double>();
+            return rate == 0 ? std::string() : fmt::format("{:.1f} ({:.0f} %)", rate / 1e9, 100 * rate / limit);
+        };
+        fmt::print("    {:<14}{:>10}{:>8}{:>18}{:>18}\n", "stage", "ms", "share", "GMAC/s (limit)", "GB/s (limit)");
+        for (const Json& s : p["stages"])
+            fmt::print("    {:<14}{:>10.2f}{:>6.1f} %{:>18}{:>18}\n", s["stage"].get<std::string>(), 1e3 * s["seconds"].get<double>(),
+                       100 * s["share"].get<double>(), part(s, "macs_per_second", macs), part(s, "weight_bytes_per_second", bandwidth));
+        fmt::print("    {:.1f} % of {:.2f} ms are inside the stages\n", 100 * p["inside_stages"].get<double>(),
+                   1e3 * p["seconds"].get<double>());
+    }
+
     static void print(const Json& j) {
         fmt::print("{}  {} threads, {} kernels\n", j["model"].get<std::string>(), j["threads"].get<int>(), j["kernels"].get<std::string>());
         fmt::print("load {:.2f} s, peak memory {:.0f} MiB\n", j["load_seconds"].get<double>(), j["peak_bytes"].get<double>() / (1 << 20));
@@ -169,6 +209,8 @@ private:
                 fmt::print("{:>12.1f}   {:.2f} ({:.2f} .. {:.2f})", r["llama.cpp_tokens_per_second"].get<double>(),
                            r["ratio"].get<double>(), r["ratio_least"].get<double>(), r["ratio_most"].get<double>());
             fmt::print("\n");
+            if (r.contains("profile"))
+                print_profile(r["profile"], j["read_bandwidth_bytes_per_second"].get<double>(), j["matmul_macs_per_second"].get<double>());
         }
         if (pairs)
             fmt::print("\nllama.cpp: load {:.2f} s, peak memory {:.0f} MiB\n", j["llama.cpp"]["load_seconds"].get<double>(),
@@ -205,6 +247,7 @@ void add_bench(CLI::App& app) {
     bench->add_option("--flash-attn", settings->flash, "llama.cpp's flash attention")
         ->check(CLI::IsMember({"on", "off"}))
         ->capture_default_str();
+    bench->add_flag("--profile", settings->profile, "Also print where the time goes, stage by stage");
     bench->add_flag("--json", settings->json, "Print one JSON object");
     bench->callback([settings] { Bench(*settings).run(); });
 }

@@ -50,6 +50,7 @@ public:
         filled_ = std::max(filled_, work.depth + work.n);
         return seconds_since(start);
     }
+    void time_with(StageClock* clock) override { math_->time_with(clock); }
 
 private:
     void fill(int first, int n) {

@@ -20,6 +20,7 @@ public:
     virtual double peak_bytes() = 0;                    // of the engine's process so far
     virtual double prefill(int n) = 0;                  // seconds, from an empty cache
     virtual double decode(const DecodeWork& work) = 0;  // seconds
+    virtual void time_with(StageClock*) {}              // from now on; only Kylin can
 };
 
 struct BenchOptions {

@@ -11,6 +11,17 @@ void require_shape(bool ok, Stage stage) {
     if (!ok) throw std::logic_error("shapes do not fit at stage " + std::string(info(stage).name));
 }
 
+StageWork work_of(const Projection& p, int rows) {
+    return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(p.weight.data.size())};
+}
+
+// Scores and weighted values of every visible key.
+double attention_macs(const Batch& batch, int q_width) {
+    double keys = 0;
+    for (const Chunk& c : batch.chunks) keys += c.n_rows * (c.first_position + (c.n_rows + 1) / 2.0);
+    return 2 * keys * q_width;
+}
+
 }  // namespace
 
 void Numerics::begin(const Batch& batch) {
@@ -29,20 +40,20 @@ void Numerics::begin(const Batch& batch) {
 Value Numerics::embed(Stage out, const Weight& table) {
     const Value y{out, batch_->rows(), table.width};
     for (const int32_t id : batch_->tokens) require_shape(id >= 0 && id < table.n_outputs, out);
-    do_embed(y, table);
+    timed({out}, [&] { do_embed(y, table); });
     return offer(y);
 }
 
 Value Numerics::norm(Stage out, Value x, Norm norm) {
     require_shape(x.width % norm.weight.width == 0, out);
     const Value y{out, x.rows, x.width};
-    do_norm(y, x, norm);
+    timed({out}, [&] { do_norm(y, x, norm); });
     return offer(y);
 }
 
 Value Numerics::rope(Stage out, Value x, const Rope& rope) {
     const Value y{out, x.rows, x.width};
-    do_rope(y, x, rope);
+    timed({out}, [&] { do_rope(y, x, rope); });
     return offer(y);
 }
 
@@ -50,34 +61,34 @@ Value Numerics::attend(Stage out, Value q, Value k, Value v, const AttentionShap
     require_shape(q.rows == batch_->rows() && k.rows == q.rows && v.rows == q.rows, out);
     require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
     const Value y{out, q.rows, q.width};
-    do_attend(y, q, k, v, shape);
+    timed({out, attention_macs(*batch_, q.width)}, [&] { do_attend(y, q, k, v, shape); });
     return offer(y);
 }
 
 Value Numerics::gated(Stage out, Value x, Projection gate, Projection up) {
     require_shape(gate.weight.width == x.width && up.weight.width == x.width && gate.weight.n_outputs == up.weight.n_outputs, out);
     const Value y{out, x.rows, gate.weight.n_outputs};
-    const bool inner_watched = watched(gate.out) || watched(up.out);
-    if (inner_watched || !do_gated(y, x, gate, up)) {
+    if (fuses_gated() && !watched(gate.out) && !watched(up.out)) {
+        const StageWork works[] = {work_of(gate, x.rows), work_of(up, x.rows)};
+        timed(works, [&] { do_gated(y, x, gate, up); });
+    } else {
         const Value g = project(x, gate), u = project(x, up);
-        do_silu_mul(y, g, u);
+        timed({out}, [&] { do_silu_mul(y, g, u); });
     }
     return offer(y);
 }
 
-bool Numerics::do_gated(Value, Value, Projection, Projection) { return false; }
-
 Value Numerics::add(Stage out, Value a, Value b) {
     require_shape(a.rows == b.rows && a.width == b.width, out);
     const Value y{out, a.rows, a.width};
-    do_add(y, a, b);
+    timed({out}, [&] { do_add(y, a, b); });
     return offer(y);
 }
 
 Value Numerics::project(Value x, Projection p) {
     require_shape(p.weight.width == x.width, p.out);
     const Value y{p.out, x.rows, p.weight.n_outputs};
-    do_project({&y, 1}, x, {&p, 1});
+    timed(work_of(p, x.rows), [&] { do_project({&y, 1}, x, {&p, 1}); });
     return offer(y);
 }
 
@@ -88,7 +99,8 @@ std::array<Value, 3> Numerics::project(Value x, Projection a, Projection b, Proj
         require_shape(ps[i].weight.width == x.width, ps[i].out);
         ys[i] = {ps[i].out, x.rows, ps[i].weight.n_outputs};
     }
-    do_project(ys, x, ps);
+    const StageWork works[] = {work_of(a, x.rows), work_of(b, x.rows), work_of(c, x.rows)};
+    timed(works, [&] { do_project(ys, x, ps); });
     for (const Value y : ys) offer(y);
     return ys;
 }

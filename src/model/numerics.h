@@ -9,6 +9,7 @@
 #include "model/batch.h"
 #include "model/config.h"
 #include "model/probe.h"
+#include "model/stage_clock.h"
 #include "model/stages.h"
 #include "model/weights.h"
 
@@ -38,6 +39,7 @@ public:
     void attach(Probe* probe) { probe_ = probe; }
     // Ends the pass at the next stage with Cancelled when the flag is set; nullptr: never.
     void cancel_on(const std::atomic<bool>* flag) { cancel_ = flag; }
+    void time_with(StageClock* clock) { clock_ = clock; }  // nullptr: nobody wants to know
 
     void begin(const Batch& batch);  // the batch must live until the pass ends
     void enter_layer(int layer) { layer_ = layer; }
@@ -68,8 +70,9 @@ protected:
     virtual void do_project(std::span<const Value> out, Value x, std::span<const Projection> p) = 0;
     virtual void do_outputs_of(Value x) = 0;
     virtual void do_write(Value v, std::span<const double> values) = 0;
-    // A fused gate, up and activation; used only when nobody watches ffn_gate or ffn_up. Same bits as the plain path.
-    virtual bool do_gated(Value out, Value x, Projection gate, Projection up);
+    // A fused gate, up and activation, for who has one; used only when nobody watches ffn_gate or ffn_up. Same bits as the plain path.
+    virtual bool fuses_gated() const { return false; }
+    virtual void do_gated(Value, Value, Projection, Projection) {}
 
     const Batch& batch() const { return *batch_; }
     int layer() const { return layer_; }
@@ -78,6 +81,18 @@ protected:
     bool show_inner(Stage stage, int width, std::span<double> values);
 
 private:
+    template <class Compute>
+    void timed(std::span<const StageWork> works, Compute&& compute) {
+        if (!clock_) [[likely]]
+            return compute();
+        const auto start = std::chrono::steady_clock::now();
+        compute();
+        clock_->add(works, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    template <class Compute>
+    void timed(StageWork work, Compute&& compute) {
+        timed({&work, 1}, compute);
+    }
     Value offer(Value y) {
         if (probe_ || cancel_) [[unlikely]]
             show(y);
@@ -86,6 +101,7 @@ private:
     void show(Value y);
 
     Probe* probe_ = nullptr;
+    StageClock* clock_ = nullptr;
     const std::atomic<bool>* cancel_ = nullptr;
     const Batch* batch_ = nullptr;
     int layer_ = 0;

@@ -92,7 +92,8 @@ protected:
             multiply(out[p.projection], x, ps[p.projection].weight, p);
         });
     }
-    bool do_gated(Value out, Value x, Projection gate, Projection up) override {
+    bool fuses_gated() const override { return true; }
+    void do_gated(Value out, Value x, Projection gate, Projection up) override {
         const Value g{gate.out, out.rows, out.width}, u{up.out, out.rows, out.width};
         for (const Value v : {g, u, out}) make(v);
         prepare(x, packed(gate.weight).activation());
@@ -105,7 +106,6 @@ protected:
             multiply(u, x, up.weight, p);
             for (int r = 0; r < out.rows; ++r) kernels_.silu_mul(row(g, r) + p.first, row(u, r) + p.first, row(out, r) + p.first, p.n);
         });
-        return true;
     }
     void do_outputs_of(Value x) override {
         if (static_cast<int>(batch().outputs.size()) == x.rows) return;
