@@ -21,7 +21,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 struct BenchOptions {
     RunOptions run = llama_defaults();
-    int n_prefill = 512, n_decode = 64, depth = 0, repetitions = 3, context = 0;
+    int n_prefill = 512, n_decode = 64, depth = 0, repetitions = 3, context = 0, n_streams = 1;
     bool serve = false;
 };
 
@@ -33,8 +33,8 @@ long peak_rss_bytes() {
 
 class Bench {
 public:
-    Bench(const RunOptions& options, int context) : session_(options), tokens_(static_cast<size_t>(context)) {
-        session_.open(context);
+    Bench(const RunOptions& options, int context, int n_streams) : session_(options), tokens_(static_cast<size_t>(context)) {
+        session_.open(context, {}, n_streams);
         // Any ids do; a fixed walk over the vocabulary makes every run read the same rows.
         for (size_t i = 0; i < tokens_.size(); ++i)
             tokens_[i] = static_cast<llama_token>((i * 7919 + 17) % static_cast<size_t>(session_.n_vocab()));
@@ -53,6 +53,22 @@ public:
         const Clock::time_point start = Clock::now();
         for (int i = 0; i < n; ++i) extend(1);
         return seconds_since(start);
+    }
+
+    // n passes over one token of each stream, from empty caches.
+    double streams(int n, int n_streams) {
+        session_.forget_all();
+        held_ = 0;
+        const std::span tokens(tokens_);
+        std::vector<llama_token> row(static_cast<size_t>(n_streams));
+        const Clock::time_point start = Clock::now();
+        for (int i = 0; i < n; ++i) {
+            for (size_t stream = 0; stream < row.size(); ++stream) row[stream] = tokens[(static_cast<size_t>(i) + stream) % tokens.size()];
+            session_.feed_streams(row, i);
+        }
+        const double seconds = seconds_since(start);
+        session_.forget_all();
+        return seconds;
     }
 
     llama_token best() const { return argmax(session_.logits()); }
@@ -84,7 +100,7 @@ double median(std::vector<double> values) {
 
 void run_report(const BenchOptions& options, int context) {
     const Clock::time_point start = Clock::now();
-    Bench bench(options.run, context);
+    Bench bench(options.run, context, options.n_streams);
     const double load = seconds_since(start);
     bench.prefill(options.n_prefill);
     const llama_token first = bench.best();
@@ -115,23 +131,24 @@ void run_report(const BenchOptions& options, int context) {
 
 // One line of --serve to its answer.
 Json answer(Bench& bench, const std::string& line) {
-    const std::string usage = "expected 'prefill N', 'decode N DEPTH' or 'memory'";
+    const std::string usage = "expected 'prefill N', 'decode N DEPTH', 'streams N STREAMS' or 'memory'";
     std::istringstream words(line);
     std::string what, rest;
-    int n = 0, depth = 0;
+    int n = 0, second = 0;
     words >> what;
-    if (what == "prefill" || what == "decode") words >> n;
-    if (what == "decode") words >> depth;
-    if (!words || n < 0 || depth < 0 || words >> rest) throw std::runtime_error(usage);
+    if (what == "prefill" || what == "decode" || what == "streams") words >> n;
+    if (what == "decode" || what == "streams") words >> second;
+    if (!words || n < 0 || second < 0 || words >> rest) throw std::runtime_error(usage);
     if (what == "prefill" && n > 0) return {{"step", line}, {"seconds", bench.prefill(n)}};
-    if (what == "decode" && n > 0) return {{"step", line}, {"seconds", bench.decode(n, depth)}};
+    if (what == "decode" && n > 0) return {{"step", line}, {"seconds", bench.decode(n, second)}};
+    if (what == "streams" && n > 0 && second > 0) return {{"step", line}, {"seconds", bench.streams(n, second)}};
     if (what == "memory") return {{"step", line}, {"peak_rss_bytes", peak_rss_bytes()}};
     throw std::runtime_error(usage);
 }
 
 void serve_steps(const BenchOptions& options, int context) {
     const Clock::time_point start = Clock::now();
-    Bench bench(options.run, context);
+    Bench bench(options.run, context, options.n_streams);
     std::cout << Json{{"ready", true},
                       {"engine", std::string("llama.cpp ") + llama_version()},
                       {"options", describe(options.run)},
@@ -161,7 +178,11 @@ void add_bench(CLI::App& program) {
         ->capture_default_str();
     command->add_option("--repetitions", options->repetitions, "Repetitions; the median counts")->check(count)->capture_default_str();
     command->add_option("--ctx", options->context, "Tokens the cache holds; 0: what the numbers above need")->check(CLI::Range(0, 1 << 20));
-    command->add_flag("--serve", options->serve, "Read 'prefill N', 'decode N DEPTH' or 'memory' lines, answer each with one JSON line");
+    command->add_flag("--serve", options->serve,
+                      "Read 'prefill N', 'decode N DEPTH', 'streams N STREAMS' or 'memory' lines, answer each with one JSON line");
+    command->add_option("--streams", options->n_streams, "Most streams to decode together")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
     command->callback([options] {
         const int needed = std::max(options->n_prefill, options->depth + options->n_decode);
         const int context = options->context > 0 ? options->context : needed;

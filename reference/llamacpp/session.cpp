@@ -141,12 +141,13 @@ Session::Session(const RunOptions& options) : options_(options) {
     n_vocab_ = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
 }
 
-void Session::open(int n_tokens, EvalCallback callback) {
+void Session::open(int n_tokens, EvalCallback callback, int n_streams) {
     n_tokens_ = n_tokens;
     max_rows_ = options_.ubatch > 0 ? std::min(options_.ubatch, n_tokens) : n_tokens;
     llama_context_params params = llama_context_default_params();
-    params.n_ctx = static_cast<uint32_t>(n_tokens);
-    params.n_batch = params.n_ubatch = static_cast<uint32_t>(max_rows_);
+    params.n_seq_max = static_cast<uint32_t>(n_streams);
+    params.n_ctx = static_cast<uint32_t>(n_tokens * n_streams);  // each stream has its share
+    params.n_batch = params.n_ubatch = static_cast<uint32_t>(std::max(max_rows_, n_streams));
     params.n_threads = params.n_threads_batch = options_.threads;
     params.flash_attn_type = flash_attention(options_.flash_attn);
     params.type_k = params.type_v = cache_type(options_.kv);
@@ -164,25 +165,35 @@ void Session::feed(std::span<const llama_token> tokens, int first, Outputs outpu
                                  " more were asked for at " + std::to_string(first));
     while (!tokens.empty()) {
         const size_t rows = std::min(tokens.size(), static_cast<size_t>(max_rows_));
-        step(tokens.first(rows), first, outputs);
+        std::vector<Row> batch;
+        for (size_t i = 0; i < rows; ++i)
+            batch.push_back({tokens[i], first + static_cast<int>(i), 0, outputs == Outputs::all || i + 1 == rows});
+        step(batch);
         tokens = tokens.subspan(rows);
         first += static_cast<int>(rows);
     }
 }
 
-void Session::step(std::span<const llama_token> tokens, int first, Outputs outputs) {
-    llama_batch batch = llama_batch_init(static_cast<int32_t>(tokens.size()), 0, 1);
+void Session::feed_streams(std::span<const llama_token> tokens, int position) {
+    std::vector<Row> batch;
+    for (size_t i = 0; i < tokens.size(); ++i) batch.push_back({tokens[i], position, static_cast<int>(i), true});
+    step(batch);
+}
+
+void Session::step(std::span<const Row> rows) {
+    llama_batch batch = llama_batch_init(static_cast<int32_t>(rows.size()), 0, 1);
     const std::unique_ptr<llama_batch, void (*)(llama_batch*)> guard(&batch, [](llama_batch* b) { llama_batch_free(*b); });
-    for (size_t i = 0; i < tokens.size(); ++i) {
-        if (tokens[i] < 0 || tokens[i] >= n_vocab_)
-            throw std::runtime_error("token id " + std::to_string(tokens[i]) + " is outside the vocabulary of " + std::to_string(n_vocab_));
-        batch.token[i] = tokens[i];
-        batch.pos[i] = first + static_cast<llama_pos>(i);
+    for (size_t i = 0; i < rows.size(); ++i) {
+        const Row& row = rows[i];
+        if (row.token < 0 || row.token >= n_vocab_)
+            throw std::runtime_error("token id " + std::to_string(row.token) + " is outside the vocabulary of " + std::to_string(n_vocab_));
+        batch.token[i] = row.token;
+        batch.pos[i] = row.position;
         batch.n_seq_id[i] = 1;
-        batch.seq_id[i][0] = 0;
-        batch.logits[i] = outputs == Outputs::all || i + 1 == tokens.size();
+        batch.seq_id[i][0] = row.stream;
+        batch.logits[i] = row.logits;
     }
-    batch.n_tokens = static_cast<int32_t>(tokens.size());
+    batch.n_tokens = static_cast<int32_t>(rows.size());
     forget_errors();
     if (const int32_t status = llama_decode(context_.get(), batch); status != 0)
         throw std::runtime_error("llama.cpp failed in a forward pass (status " + std::to_string(status) + "): " + reason());
@@ -196,6 +207,8 @@ std::span<const float> Session::logits() const {
 }
 
 void Session::forget(int first) { llama_memory_seq_rm(llama_get_memory(context_.get()), 0, first, -1); }
+
+void Session::forget_all() { llama_memory_clear(llama_get_memory(context_.get()), false); }
 
 llama_token argmax(std::span<const float> logits) {
     return static_cast<llama_token>(std::max_element(logits.begin(), logits.end()) - logits.begin());

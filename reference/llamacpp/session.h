@@ -37,8 +37,8 @@ class Session {
 public:
     // Loads the model.
     explicit Session(const RunOptions& options);
-    // Makes the context; feed and forget need it. n_tokens: most tokens the cache must hold.
-    void open(int n_tokens, EvalCallback callback = {});
+    // Makes the context; feed and forget need it. n_tokens: most tokens the cache must hold of each stream; stream 0 is feed's.
+    void open(int n_tokens, EvalCallback callback = {}, int n_streams = 1);
 
     const llama_model& model() const { return *model_; }
     int n_vocab() const { return n_vocab_; }
@@ -47,14 +47,22 @@ public:
     // Throws on an id outside the vocabulary, and when the context is full.
     enum class Outputs { last, all };
     void feed(std::span<const llama_token> tokens, int first, Outputs outputs);
+    // One forward pass over one token of each stream, all at the same position; logits of every row.
+    void feed_streams(std::span<const llama_token> tokens, int position);
     // Logits of the last row fed, [n_vocab].
     std::span<const float> logits() const;
 
     // Forgets positions from first on.
     void forget(int first);
+    void forget_all();  // of every stream
 
 private:
-    void step(std::span<const llama_token> tokens, int first, Outputs outputs);
+    struct Row {
+        llama_token token;
+        int position, stream;
+        bool logits;
+    };
+    void step(std::span<const Row> rows);
 
     RunOptions options_;
     ModelHandle model_;

@@ -19,16 +19,23 @@ using Json = nlohmann::ordered_json;
 
 struct Settings {
     std::string model, against, kv = "f16", isa, flash = "off";
-    std::vector<int> prompts = {512}, depths = {0};
+    std::vector<int> prompts = {512}, depths = {0}, streams;
     int n_decode = 32, n_threads = 0, n_ubatch = 512, repeats = 5;
     bool json = false, profile = false;
 };
 
 struct Work {
-    bool is_prefill;
-    int n, depth;
-    std::string name() const { return is_prefill ? fmt::format("prefill {}", n) : fmt::format("decode {} at depth {}", n, depth); }
-    double seconds(BenchRunner& runner) const { return is_prefill ? runner.prefill(n) : runner.decode({n, depth}); }
+    enum class Kind : uint8_t { prefill, decode, streams } kind;
+    int n, depth, n_streams;
+    std::string name() const {
+        if (kind == Kind::prefill) return fmt::format("prefill {}", n);
+        return kind == Kind::decode ? fmt::format("decode {} at depth {}", n, depth) : fmt::format("decode {} of {} streams", n, n_streams);
+    }
+    double seconds(BenchRunner& runner) const {
+        if (kind == Kind::prefill) return runner.prefill(n);
+        return kind == Kind::decode ? runner.decode({n, depth}) : runner.streams(n, n_streams);
+    }
+    int n_tokens() const { return n * n_streams; }
 };
 
 double median(std::vector<double> values) {
@@ -68,9 +75,10 @@ class Bench {
 public:
     explicit Bench(Settings settings) : s_(std::move(settings)) {
         if (s_.n_threads == 0) s_.n_threads = usable_threads();
-        for (const int n : s_.prompts) work_.push_back({true, n, 0});
-        for (const int depth : s_.depths)
-            if (s_.n_decode > 0) work_.push_back({false, s_.n_decode, depth});
+        for (const int n : s_.prompts) work_.push_back({Work::Kind::prefill, n, 0, 1});
+        if (s_.n_decode == 0) return;
+        for (const int depth : s_.depths) work_.push_back({Work::Kind::decode, s_.n_decode, depth, 1});
+        for (const int n : s_.streams) work_.push_back({Work::Kind::streams, s_.n_decode, 0, n});
     }
 
     void run() {
@@ -78,6 +86,7 @@ public:
                                    .n_threads = s_.n_threads,
                                    .n_context = context(),
                                    .n_ubatch = s_.n_ubatch,
+                                   .n_streams = s_.streams.empty() ? 1 : std::ranges::max(s_.streams),
                                    .kv = s_.kv == "f32" ? KvType::f32 : KvType::f16,
                                    .isa = s_.isa};
         const auto ours = make_kylin_runner(options, {});
@@ -143,19 +152,20 @@ private:
     }
 
     static Json row(const Result& r, const Cost& cost, double bandwidth, double macs) {
-        const double seconds = median(r.ours), rate = r.work.n / seconds;
+        const double seconds = median(r.ours), rate = r.work.n_tokens() / seconds;
         Json j = {{"work", r.work.name()}, {"tokens_per_second", rate}};
-        if (r.work.is_prefill) {
+        if (r.work.kind == Work::Kind::prefill) {
             j["share_of_matmul_limit"] = (cost.layer_macs * r.work.n + cost.head_macs) / seconds / macs;
         } else {
-            const double depth = r.work.depth + r.work.n / 2.0;
-            j["share_of_read_bandwidth"] = (cost.weight_bytes + cost.kv_bytes_per_position * depth) * rate / bandwidth;
+            const double depth = r.work.depth + r.work.n / 2.0, steps = r.work.n / seconds;  // a step reads the weights once
+            const double kv = cost.kv_bytes_per_position * depth * r.work.n_streams;
+            j["share_of_read_bandwidth"] = (cost.weight_bytes + kv) * steps / bandwidth;
         }
         if (!r.theirs.empty()) {
             std::vector<double> ratios;
             for (size_t i = 0; i < r.ours.size(); ++i) ratios.push_back(r.theirs[i] / r.ours[i]);
             const auto [least, most] = std::ranges::minmax(ratios);
-            j["llama.cpp_tokens_per_second"] = r.work.n / median(r.theirs);
+            j["llama.cpp_tokens_per_second"] = r.work.n_tokens() / median(r.theirs);
             j["ratio"] = median(ratios);
             j["ratio_least"] = least;
             j["ratio_most"] = most;
@@ -236,6 +246,9 @@ void add_bench(CLI::App& app) {
         ->delimiter(',')
         ->check(CLI::Range(0, 1 << 20))
         ->capture_default_str();
+    bench->add_option("--streams", settings->streams, "Also decode so many streams together, for example 4,8,16")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 256));
     bench->add_option("-r,--repeats", settings->repeats, "Runs of each; the median is shown")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();

@@ -20,7 +20,8 @@ public:
         const auto start = std::chrono::steady_clock::now();
         file_ = std::make_unique<gguf::File>(gguf::File::open(options.model));
         model_ = Model::load(*file_);
-        pages_.resize(static_cast<size_t>((options.n_context + page_positions - 1) / page_positions));
+        pages_per_stream_ = (options.n_context + page_positions - 1) / page_positions;
+        pages_.resize(static_cast<size_t>(pages_per_stream_ * options.n_streams));
         std::iota(pages_.begin(), pages_.end(), 0);
         math_ = make_numerics(*model_,
                               {.kind = NumericsKind::fast,
@@ -50,6 +51,12 @@ public:
         filled_ = std::max(filled_, work.depth + work.n);
         return seconds_since(start);
     }
+    double streams(int n, int n_streams) override {
+        filled_ = 0;
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < n; ++i) step_streams(i, n_streams);
+        return seconds_since(start);
+    }
     void time_with(StageClock* clock) override { math_->time_with(clock); }
 
 private:
@@ -66,13 +73,26 @@ private:
         if (with_logits) batch.outputs = {n - 1};
         model_->forward(*math_, batch);
     }
+    void step_streams(int position, int n_streams) {
+        Batch batch;
+        for (int s = 0; s < n_streams; ++s) {
+            batch.tokens.push_back(token(position + s));
+            batch.chunks.push_back(
+                {.first_row = s,
+                 .n_rows = 1,
+                 .first_position = position,
+                 .pages = std::span(pages_).subspan(static_cast<size_t>(s * pages_per_stream_), static_cast<size_t>(pages_per_stream_))});
+            batch.outputs.push_back(s);
+        }
+        model_->forward(*math_, batch);
+    }
     // A fixed walk over the vocabulary: every run does the same work.
     int32_t token(int position) const {
         const auto mixed = static_cast<uint64_t>(position) * 2654435761u;
         return static_cast<int32_t>(mixed % static_cast<uint64_t>(model_->config().n_vocab));
     }
 
-    int n_ubatch_, filled_ = 0;
+    int n_ubatch_, filled_ = 0, pages_per_stream_ = 0;
     double load_seconds_ = 0;
     std::vector<int32_t> pages_;
     std::unique_ptr<gguf::File> file_;

@@ -39,6 +39,8 @@ public:
                                                     std::to_string(options.n_threads),
                                                     "--ctx",
                                                     std::to_string(options.n_context),
+                                                    "--streams",
+                                                    std::to_string(options.n_streams),
                                                     "--ubatch",
                                                     std::to_string(options.n_ubatch),
                                                     "--kv",
@@ -60,6 +62,9 @@ public:
     double prefill(int n) override { return ask("prefill " + std::to_string(n)).at("seconds").get<double>(); }
     double decode(const DecodeWork& work) override {
         return ask("decode " + std::to_string(work.n) + " " + std::to_string(work.depth)).at("seconds").get<double>();
+    }
+    double streams(int n, int n_streams) override {
+        return ask("streams " + std::to_string(n) + " " + std::to_string(n_streams)).at("seconds").get<double>();
     }
 
 private:

@@ -20,6 +20,7 @@ public:
     virtual double peak_bytes() = 0;                    // of the engine's process so far
     virtual double prefill(int n) = 0;                  // seconds, from an empty cache
     virtual double decode(const DecodeWork& work) = 0;  // seconds
+    virtual double streams(int n, int n_streams) = 0;   // seconds: n tokens of each of n_streams together, from empty caches
     virtual void time_with(StageClock*) {}              // from now on; only Kylin can
 };
 
@@ -28,6 +29,7 @@ struct BenchOptions {
     int n_threads;
     int n_context;  // tokens that prefill and decode need at most
     int n_ubatch;   // rows of one prefill step
+    int n_streams;  // most streams that are decoded together
     KvType kv;
     std::string isa;
 };
