@@ -94,6 +94,11 @@ std::string_view source_text(Config::Source source) {
     return "";
 }
 
+// The key, "default", or "derived" and the rule.
+std::string origin_text(const Config::Origin& origin) {
+    return origin.source == Config::Source::derived ? "derived: " + origin.from : origin.from;
+}
+
 gguf::WeightStatistics statistics_of(const gguf::Tensor& tensor, ThreadPool& pool) {
     constexpr uint64_t rows_at_once = 4096;
     gguf::WeightStatistics total;
@@ -152,8 +157,7 @@ void print_page(const Report& report) {
     fmt::print("\nConfiguration\n");
     if (!report.config) fmt::print("  not read: {}\n", report.why_no_config);
     if (report.config)
-        for (const auto& origin : report.config->origins)
-            fmt::print("  {:<20} {:<20} {:<8} {}\n", origin.field, origin.value, source_text(origin.source), origin.from);
+        for (const auto& origin : report.config->origins) fmt::print("  {:<20} {:<20} {}\n", origin.field, origin.value, origin_text(origin));
     fmt::print("\nTensors\n");
     for (size_t i = 0; i < file.tensors().size(); ++i) {
         const gguf::Tensor& tensor = file.tensors()[i];

@@ -193,7 +193,9 @@ class Inspect(Case):
         page = succeed("inspect", F32)
         self.assertRegex(page, r"general\.architecture +string +\"qwen3\"")
         self.assertRegex(page, r"tokenizer\.ggml\.tokens +2048 string +\[\"!\", \"\\\"\", .*\.\.\.\]")
-        self.assertRegex(page, r"head_dim +64 +key +qwen3\.attention\.key_length")
+        self.assertRegex(page, r"\n  head_dim +64 +qwen3\.attention\.key_length\n")
+        self.assertRegex(page, r"\n  rope\.n_dims +64 +default\n")
+        self.assertRegex(page, r"\n  attention\.scale +0\.125000 +derived: 1 / sqrt\(head_dim\)\n")
         self.assertRegex(page, r"blk\.0\.ffn_down\.weight +f32 +768 x 256 +786432 bytes\n")
 
     def test_a_model_of_another_architecture_is_shown_all_the_same(self):
