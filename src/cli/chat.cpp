@@ -41,13 +41,12 @@ public:
             std::string line;
             const auto result = lines_.read(line);
             if (result == LineReader::Result::end) break;
-            if (result == LineReader::Result::interrupted) {
-                std::fputs("\n", stderr);
-                if (was_interrupted) return;
-                std::fputs("Ctrl-C again leaves.\n", stderr);
-            }
-            was_interrupted = result == LineReader::Result::interrupted;
-            if (!was_interrupted) open = obey(line);
+            const bool interrupted = result == LineReader::Result::interrupted;
+            if (result != LineReader::Result::line) std::fputs("\n", stderr);
+            if (interrupted && was_interrupted) return;
+            if (interrupted) std::fputs("Ctrl-C again leaves.\n", stderr);
+            if (result == LineReader::Result::line) open = obey(line);
+            was_interrupted = interrupted;
         }
         if (isatty(STDIN_FILENO)) std::fputs("\n", stderr);
     }

@@ -17,12 +17,21 @@ namespace {
 
 constexpr int history_lines = 1000;
 
+// Bracketed paste: while it is on, the terminal puts a mark before and after what is pasted.
+constexpr const char *paste_marks_on = "\x1b[?2004h", *paste_marks_off = "\x1b[?2004l", *paste_begins = "\\e[200~";
+
 volatile std::sig_atomic_t interrupted = 0;  // all that a signal handler may touch
 
 // Editing characters of more than one byte needs a locale that knows UTF-8.
 void use_utf8() {
     std::setlocale(LC_CTYPE, "");
     if (std::strcmp(nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+void mark_pastes(bool on) {
+    if (!isatty(STDOUT_FILENO)) return;
+    std::fputs(on ? paste_marks_on : paste_marks_off, stdout);
+    std::fflush(stdout);
 }
 
 }  // namespace
@@ -56,6 +65,9 @@ struct LineReader::Editor {
         el_set(line, EL_PROMPT, &Editor::prompt_of);
         el_set(line, EL_EDITOR, "emacs");
         el_set(line, EL_HIST, &::history, history);
+        el_set(line, EL_SIGNAL, 1);  // a resized window and a resumed program are drawn again; a killed one leaves the terminal usable
+        el_set(line, EL_ADDFN, "kylin-paste", "Insert pasted text", &Editor::paste);
+        el_set(line, EL_BIND, paste_begins, "kylin-paste", nullptr);
         el_source(line, nullptr);
         HistEvent event;
         ::history(history, &event, H_SETSIZE, history_lines);
@@ -77,6 +89,23 @@ struct LineReader::Editor {
         std::filesystem::create_directories(history_file.parent_path(), ignored);
         HistEvent event;
         ::history(history, &event, H_SAVE, history_file.c_str());
+    }
+
+    // Whether something was typed before the read ended without a line.
+    bool holds_text() const {
+        const LineInfo* info = el_line(line);
+        return info->lastchar != info->buffer;
+    }
+
+    // Pasted lines become one line with line ends in it, instead of one message each.
+    static unsigned char paste(EditLine* line, int) {
+        constexpr std::wstring_view end = L"\x1b[201~";
+        std::wstring text;
+        for (wchar_t c = 0; !text.ends_with(end); text += c == L'\r' ? L'\n' : c)
+            if (el_wgetc(line, &c) != 1) return CC_EOF;
+        text.resize(text.size() - end.size());
+        while (text.ends_with(L'\n')) text.pop_back();
+        return el_winsertstr(line, text.c_str()) == 0 ? CC_REFRESH : CC_ERROR;
     }
 
     static char* prompt_of(EditLine* line) {
@@ -103,11 +132,14 @@ LineReader::Result LineReader::read(std::string& line) {
     if (!editor_) return std::getline(std::cin, line) ? Result::line : Result::end;
     int n = 0;
     errno = 0;
+    mark_pastes(true);
     const char* text = el_gets(editor_->line, &n);
+    const int why = errno;
+    mark_pastes(false);
     if (!text || n <= 0) {
-        const bool by_signal = n < 0 && errno == EINTR;
+        const auto ended = n >= 0 || why != EINTR ? Result::end : editor_->holds_text() ? Result::discarded : Result::interrupted;
         el_reset(editor_->line);
-        return by_signal ? Result::interrupted : Result::end;
+        return ended;
     }
     line.assign(text, static_cast<size_t>(n));
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();

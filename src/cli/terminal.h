@@ -30,8 +30,9 @@ public:
     LineReader(std::string prompt, std::filesystem::path history);
     ~LineReader();
 
-    enum class Result { line, interrupted, end };
-    Result read(std::string& line);  // without its line end; Ctrl-C discards what was typed
+    // discarded: Ctrl-C, and something was typed; interrupted: Ctrl-C on an empty line.
+    enum class Result { line, discarded, interrupted, end };
+    Result read(std::string& line);  // without its line end; pasted text keeps the line ends within
 
 private:
     struct Editor;

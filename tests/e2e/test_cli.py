@@ -3,16 +3,18 @@
 
 Usage: test_cli.py KYLIN [unittest arguments]
 """
+import fcntl
 import json
 import os
 import pathlib
 import pty
 import re
 import select
-import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -223,8 +225,19 @@ class Terminal:
         before, self.seen = self.seen[:at], self.seen[at:]
         return before
 
+    def wait_for_prompt(self):
+        """Also until it reads keys: a Ctrl-C between the prompt and that would go unseen."""
+        before = self.wait_for(">>> ")
+        while termios.tcgetattr(self.fd)[3] & termios.ICANON:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        return before
+
     def send(self, text):
         os.write(self.fd, text.encode())
+
+    def resize(self, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
 
     def status(self):
         try:
@@ -264,33 +277,63 @@ class Chat(unittest.TestCase):
     def test_ctrl_c_stops_the_answer_and_not_the_program(self):
         with tempfile.TemporaryDirectory() as state:
             terminal = Terminal(state, "--ignore-eos", "--numerics", "oracle")
-            terminal.wait_for(">>> ")
+            terminal.wait_for_prompt()
             terminal.send("Hello\r")
             terminal.wait_for("Hello")
             time.sleep(1)
             terminal.send("\x03")
             terminal.wait_for("; cancelled]")
-            terminal.wait_for(">>> ")
-            terminal.send("half a line\x03")
+            terminal.wait_for_prompt()
+            terminal.send("\x03")
             terminal.wait_for("Ctrl-C again leaves")
-            terminal.wait_for(">>> ")
+            terminal.wait_for_prompt()
+            terminal.send("half a line")
+            terminal.wait_for("half a line")
+            terminal.send("\x03")  # discards the line, and does not count
+            self.assertNotIn("Ctrl-C", terminal.wait_for_prompt())
             terminal.send("/help\r")
             terminal.wait_for("/reset")
-            terminal.wait_for(">>> ")
+            terminal.wait_for_prompt()
             terminal.send("\x03")
             terminal.wait_for("Ctrl-C again leaves")
-            terminal.wait_for(">>> ")
+            terminal.wait_for_prompt()
             terminal.send("\x03")
+            self.assertEqual(terminal.status(), 0)
+
+    def test_pasted_lines_are_one_message(self):
+        with tempfile.TemporaryDirectory() as state:
+            terminal = Terminal(state)
+            terminal.wait_for("\x1b[?2004h")  # asks the terminal to mark what is pasted
+            terminal.wait_for_prompt()
+            terminal.send("\x1b[200~/你\rnext\tline\r\x1b[201~")
+            terminal.send("!\r")
+            terminal.wait_for("no command: /你\r\nnext\tline!\r\n")
+            terminal.wait_for_prompt()
+            terminal.send("\x04")
+            self.assertEqual(terminal.status(), 0)
+
+    def test_lines_wrap_where_a_resized_window_ends(self):
+        with tempfile.TemporaryDirectory() as state:
+            terminal = Terminal(state)
+            terminal.wait_for_prompt()
+            terminal.send("/" + "x" * 60)
+            terminal.wait_for("x" * 60)
+            terminal.resize(columns=40)
+            terminal.send("\x15/" + "y" * 60 + "\r")  # Ctrl-U empties the line
+            self.assertNotIn("y" * 40, terminal.wait_for("no command: /"))
+            terminal.wait_for("y" * 60)
+            terminal.wait_for_prompt()
+            terminal.send("\x04")
             self.assertEqual(terminal.status(), 0)
 
     def test_lines_can_be_edited_and_are_remembered(self):
         with tempfile.TemporaryDirectory() as state:
             for keys in ("/help 你x\x7f\r", "\x1b[A\r"):  # backspace; then, in another program, the arrow up
                 terminal = Terminal(state)
-                terminal.wait_for(">>> ")
+                terminal.wait_for_prompt()
                 terminal.send(keys)
                 terminal.wait_for("no command: /help 你\r\n")
-                terminal.wait_for(">>> ")
+                terminal.wait_for_prompt()
                 terminal.send("\x04")
                 self.assertEqual(terminal.status(), 0)
             history = pathlib.Path(state) / "kylin/history"
