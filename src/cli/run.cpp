@@ -2,8 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -34,6 +36,7 @@ std::string read_stdin() {
         if (text.size() > limit) throw InputError("stdin", "the prompt is longer than 64 MiB");
     }
     if (std::ferror(stdin)) throw InputError("stdin", std::strerror(errno));
+    if (text.ends_with('\n')) text.pop_back();  // the line end that echo and editors add is not part of the prompt
     return text;
 }
 
@@ -72,11 +75,18 @@ void run(const Settings& settings) {
     if (!settings.raw) note_template(session);
     spec.prompt = settings.raw ? raw_tokens(session.tokenizer, prompt) : chat_tokens(session, settings.chat, {&question, 1});
 
+    // Ctrl-C stops the answer, and ends the program as it would have without that; a second one ends it at once.
+    std::optional<Interrupts> interrupts(std::in_place);
     bool open = true;
-    const Answer got = answer(session, spec, [&](std::string_view text) { return open = settings.json || write_stdout(text); });
-    if (settings.json) return print_json(session, spec, got);
-    if (!open || !write_stdout("\n")) return;
-    std::fprintf(stderr, "%s\n", summary(got.finish).c_str());
+    const Answer got = answer(session, spec, [&](std::string_view text) {
+        if (interrupts && interrupts->take()) interrupts.reset();
+        return (open = settings.json || write_stdout(text)) && interrupts;
+    });
+    if (settings.json)
+        print_json(session, spec, got);
+    else if (open && write_stdout("\n"))
+        std::fprintf(stderr, "%s\n", summary(got.finish).c_str());
+    if (!interrupts) std::raise(SIGINT);
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ Interrupts::Interrupts() {
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = 1; };
     sigemptyset(&action.sa_mask);  // without SA_RESTART: a read of the terminal ends
-    sigaction(SIGINT, &action, &before_);
+    sigaction(SIGINT, nullptr, &before_);
+    if (before_.sa_handler != SIG_IGN) sigaction(SIGINT, &action, nullptr);  // a job in the background is not for Ctrl-C
 }
 
 Interrupts::~Interrupts() { sigaction(SIGINT, &before_, nullptr); }

@@ -10,6 +10,7 @@ import pathlib
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -145,6 +146,7 @@ class Run(unittest.TestCase):
         self.assertEqual(answer("Hello", "there")["tokens"], tokens)
         self.assertEqual(answer("-", text_in="Hello there")["tokens"], tokens)
         self.assertEqual(answer(text_in="Hello there")["tokens"], tokens)
+        self.assertEqual(answer(text_in="Hello there\n")["tokens"], tokens)  # as echo writes it
         self.assertNotEqual(answer("--raw", "Hello there")["tokens"], tokens)
         self.assertNotEqual(answer("--system", "Be brief.", "Hello there")["tokens"], tokens)
 
@@ -197,6 +199,20 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertRegex(shown, r"\rloading \[#* *\] +\d+%")
         self.assertRegex(shown, r"\r\x1b\[Kprompt ")
+
+    def test_ctrl_c_ends_the_answer_with_its_line_and_its_summary(self):
+        for ignored in (False, True):  # a shell's background job ignores Ctrl-C
+            n_tokens = 48 if ignored else N_CTX
+            process = subprocess.Popen([KYLIN, "run", "-m", MODEL, "-c", str(N_CTX), "-n", str(n_tokens), "--numerics", "oracle", "--ignore-eos", "x"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL))
+            process.stdout.read(1)
+            process.send_signal(signal.SIGINT)
+            out, errors = process.communicate(timeout=60)
+            self.assertTrue(out.endswith(b"\n"))
+            self.assertRegex(errors.decode(), SUMMARY.pattern)
+            self.assertIn(b"length" if ignored else b"cancelled", errors)
+            self.assertEqual(process.returncode, 0 if ignored else -signal.SIGINT)
 
     def test_the_demo_model_is_the_default(self):
         done = kylin("run", "-n", 8, "Hello, how are you?")
