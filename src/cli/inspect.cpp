@@ -157,7 +157,8 @@ void print_page(const Report& report) {
     fmt::print("\nConfiguration\n");
     if (!report.config) fmt::print("  not read: {}\n", report.why_no_config);
     if (report.config)
-        for (const auto& origin : report.config->origins) fmt::print("  {:<20} {:<20} {}\n", origin.field, origin.value, origin_text(origin));
+        for (const auto& origin : report.config->origins)
+            fmt::print("  {:<20} {:<20} {}\n", origin.field, origin.value, origin_text(origin));
     fmt::print("\nTensors\n");
     for (size_t i = 0; i < file.tensors().size(); ++i) {
         const gguf::Tensor& tensor = file.tensors()[i];
