@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/machine_limits.h"
 #include "cli/paths.h"
+#include "cli/progress.h"
 #include "gguf/file.h"
 #include "model/model.h"
 
@@ -89,17 +90,29 @@ public:
                                    .n_streams = s_.streams.empty() ? 1 : std::ranges::max(s_.streams),
                                    .kv = s_.kv == "f32" ? KvType::f32 : KvType::f16,
                                    .isa = s_.isa};
-        const auto ours = make_kylin_runner(options, {});
+        const auto ours = load(options);
         std::unique_ptr<BenchRunner> theirs;
         if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, s_.flash == "on");
 
         std::vector<Result> results;
-        for (const Work& w : work_) results.push_back(measure(w, *ours, theirs.get()));
+        {
+            ProgressBar bar("measuring");
+            bar.show(0);
+            for (const Work& w : work_) {
+                results.push_back(measure(w, *ours, theirs.get()));
+                bar.show(static_cast<double>(results.size()) / static_cast<double>(work_.size()));
+            }
+        }
         const double peak = ours->peak_bytes();
         report(options, *ours, theirs.get(), results, peak);
     }
 
 private:
+    static std::unique_ptr<BenchRunner> load(const BenchOptions& options) {
+        ProgressBar bar("loading");
+        return make_kylin_runner(options, [&](double share) { bar.show(share); });
+    }
+
     int context() const {
         int n = 0;
         for (const Work& w : work_) n = std::max(n, w.depth + w.n);

@@ -190,15 +190,28 @@ class Run(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stderr.decode(), r"^note: the ChatML template is used: .*tokenizer.chat_template is missing\nprompt ")
 
-    def test_loading_shows_its_progress_on_a_terminal(self):
+    def on_terminal(self, *args):
+        """What it writes to a terminal as its stderr."""
         terminal, other_end = pty.openpty()
-        done = subprocess.run([KYLIN, "run", "-m", str(MODEL), "-n", "4", "Hello"], stdout=subprocess.PIPE, stderr=other_end, timeout=60)
+        process = subprocess.Popen([KYLIN, *map(str, args)], stdout=subprocess.PIPE, stderr=other_end)
         os.close(other_end)
-        shown = os.read(terminal, 65536).decode()
-        os.close(terminal)
-        self.assertEqual(done.returncode, 0)
-        self.assertRegex(shown, r"\rloading \[#* *\] +\d+%")
-        self.assertRegex(shown, r"\r\x1b\[Kprompt ")
+        shown = b""
+        try:
+            while piece := os.read(terminal, 65536):
+                shown += piece
+        except OSError:  # the other end is closed
+            os.close(terminal)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        return shown.decode()
+
+    def test_work_that_takes_its_time_shows_its_progress_on_a_terminal(self):
+        self.assertRegex(self.on_terminal("run", "-m", MODEL, "-n", 4, "Hello"), r"^prompt ")  # this does not
+        long_work = ("trace", "-m", MODEL, "--numerics", "oracle", "-t", 1, "--prompt", "word " * 150, "-o", MODEL.with_name("trace"))
+        shown = self.on_terminal(*long_work)
+        self.assertRegex(shown, r"^\rrunning \[#* *\] +\d+%")
+        self.assertRegex(shown, r"100%\r\x1b\[K$")
+        self.assertEqual(kylin(*long_work).stderr, b"")
 
     def test_ctrl_c_ends_the_answer_with_its_line_and_its_summary(self):
         for ignored in (False, True):  # a shell's background job ignores Ctrl-C
