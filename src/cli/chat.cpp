@@ -83,6 +83,7 @@ private:
             // The conversation goes on without what could not be answered.
             std::fprintf(stderr, "error: %s\n", e.what());
             messages_.pop_back();
+            if (!messages_.empty()) std::fputs("/reset forgets the conversation.\n", stderr);
         }
         return true;
     }

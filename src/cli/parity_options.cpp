@@ -29,7 +29,7 @@ ParityModel::ParityModel(const ParityOptions& options)
 
 std::vector<int32_t> ParityModel::prompt_tokens(const ParityOptions& options) const {
     if (options.tokens.empty() == options.prompt.empty()) throw InputError("options", "give either --prompt or --tokens");
-    const auto tokens = options.tokens.empty() ? Tokenizer::load(file_).encode(options.prompt, Special::parse) : options.tokens;
+    std::vector<int32_t> tokens = options.tokens.empty() ? Tokenizer::load(file_).encode(options.prompt, Special::parse) : options.tokens;
     const Config& c = model_->config();
     for (const int32_t id : tokens)
         if (id < 0 || id >= c.n_vocab)

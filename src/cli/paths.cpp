@@ -35,7 +35,7 @@ std::filesystem::path report_template() {
 
 std::filesystem::path reference_program(const std::string& name) {
     const char* folder = std::getenv("KYLIN_REFERENCE");
-    const auto path = (folder ? std::filesystem::path(folder) : program_folder()) / name;
+    std::filesystem::path path = (folder ? std::filesystem::path(folder) : program_folder()) / name;
     if (!std::filesystem::exists(path))
         throw InputError(name, "not found in " + path.parent_path().string() + "; scripts/test builds it (or set KYLIN_REFERENCE)");
     return path;

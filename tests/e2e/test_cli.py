@@ -329,6 +329,19 @@ class Chat(unittest.TestCase):
             terminal.send("\x03")
             self.assertEqual(terminal.status(), 0)
 
+    def test_a_full_conversation_names_the_way_out(self):
+        with tempfile.TemporaryDirectory() as state:
+            terminal = Terminal(state, "--ignore-eos", "-n", "400")
+            terminal.wait_for_prompt()
+            terminal.send("Hello\r")
+            terminal.wait_for_prompt()
+            terminal.send("7" * 200 + "\r")
+            terminal.wait_for("error: prompt: ")
+            terminal.wait_for("/reset forgets the conversation.")
+            terminal.wait_for_prompt()
+            terminal.send("\x04")
+            self.assertEqual(terminal.status(), 0)
+
     def test_pasted_lines_are_one_message(self):
         with tempfile.TemporaryDirectory() as state:
             terminal = Terminal(state)
