@@ -309,7 +309,7 @@ class Chat(unittest.TestCase):
             terminal.wait_for_prompt()
             terminal.send("Hello\r")
             terminal.wait_for("Hello")
-            time.sleep(1)
+            time.sleep(0.1)  # a few of the 512 tokens, at some milliseconds each
             terminal.send("\x03")
             terminal.wait_for("; cancelled]")
             terminal.wait_for_prompt()
