@@ -254,6 +254,11 @@ class Terminal:
         before, self.seen = self.seen[:at], self.seen[at:]
         return before
 
+    def wait_for_text(self):
+        """Until something printable has come."""
+        while not self.seen.strip():
+            self.seen += os.read(self.fd, 65536).decode(errors="replace")
+
     def wait_for_prompt(self):
         """Also until it reads keys: a Ctrl-C between the prompt and that would go unseen."""
         before = self.wait_for(">>> ")
@@ -308,8 +313,9 @@ class Chat(unittest.TestCase):
             terminal = Terminal(state, "--ignore-eos", "--numerics", "oracle")
             terminal.wait_for_prompt()
             terminal.send("Hello\r")
-            terminal.wait_for("Hello")
-            time.sleep(0.1)  # a few of the 512 tokens, at some milliseconds each
+            terminal.wait_for("Hello")  # the echo of the line
+            terminal.wait_for("\n")
+            terminal.wait_for_text()  # the first of 512 tokens, at some milliseconds each
             terminal.send("\x03")
             terminal.wait_for("; cancelled]")
             terminal.wait_for_prompt()
