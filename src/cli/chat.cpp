@@ -42,6 +42,7 @@ public:
             const auto result = lines_.read(line);
             if (result == LineReader::Result::end) break;
             const bool interrupted = result == LineReader::Result::interrupted;
+            if (result != LineReader::Result::line) interrupts_.take();  // it was for the line; one that comes after Enter is for the answer
             if (result != LineReader::Result::line) std::fputs("\n", stderr);
             if (interrupted && was_interrupted) return;
             if (interrupted) std::fputs("Ctrl-C again leaves.\n", stderr);
@@ -69,7 +70,6 @@ private:
         try {
             GenerationSpec spec = settings_.sampling.spec(recommended_);
             spec.prompt = chat_tokens(session_, settings_.chat, messages_);
-            interrupts_.take();
             bool open = true, stopped = false;
             const Answer got = answer(session_, std::move(spec), [&](std::string_view text) {
                 stopped = stopped || interrupts_.take();
