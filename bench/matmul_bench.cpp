@@ -1,5 +1,6 @@
 // Speed of one core: matmul tiles in GMAC/s (and, for one row, GB/s of weights read from memory), and the quantizers.
-// Names read matmul/<instruction set>/<weight type>/<width>/<rows>. For one row the weights rotate through 256 MB, far beyond any cache.
+// Names read matmul/<instruction set>/<weight type>/<width>/<rows>. Up to 8 rows, as in decoding, the weights rotate through 256 MB, far
+// beyond any cache.
 #include <benchmark/benchmark.h>
 #include <random>
 #include <vector>
@@ -47,6 +48,8 @@ std::vector<std::byte> activations(const Kernels& kernels, Activation form, int 
     return bytes;
 }
 
+constexpr int most_streams = 8;
+
 struct Shape {
     BlockType type;
     int width, rows;
@@ -55,7 +58,7 @@ struct Shape {
 void run_matmul(benchmark::State& state, const Kernels& kernels, Shape shape) {
     constexpr int n_outputs = 512;
     const size_t one_matrix = row_bytes(shape.type, static_cast<size_t>(shape.width)) * n_outputs;
-    const size_t n_matrices = shape.rows == 1 ? (size_t{256} << 20) / one_matrix : 1;
+    const size_t n_matrices = shape.rows <= most_streams ? (size_t{256} << 20) / one_matrix : 1;
     std::vector<PackedMatrix> weights;
     for (size_t i = 0; i < n_matrices; ++i) weights.push_back(random_matrix(shape.type, n_outputs, shape.width));
     const Activation form = weights[0].activation();
