@@ -150,7 +150,7 @@ LineReader::Result LineReader::read(std::string& line) {
 }
 
 bool write_stdout(std::string_view text) {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return true;
+    if (text.empty() || (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)) return true;
     if (errno == EPIPE) return false;
     throw InputError("stdout", std::strerror(errno));
 }
