@@ -1,14 +1,24 @@
 // Which tables this CPU can run. The only place that asks the CPU; compiled for the baseline.
 #include "kernels/dispatch.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 #include "base/error.h"
 
 namespace kylin {
 namespace {
 
-// __builtin_cpu_supports asks the operating system too: a feature whose registers it does not save counts as absent.
 #ifdef __x86_64__
-bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+// Clang 14 does not know "f16c" by name.
+bool has_f16c() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
+// __builtin_cpu_supports asks the operating system too: a feature whose registers it does not save counts as absent.
+bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
 bool runs_avx512() {
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
