@@ -112,7 +112,7 @@ Value Numerics::outputs_of(Value x) {
 }
 
 Value Numerics::put(Value v, std::span<const double> values) {
-    require_shape(values.size() == static_cast<size_t>(v.rows) * static_cast<size_t>(v.width), v.stage);
+    require_shape(values.size() == v.size(), v.stage);
     do_write(v, values);
     return v;
 }

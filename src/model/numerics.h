@@ -19,6 +19,7 @@ namespace kylin {
 struct Value {
     Stage stage;
     int rows, width;
+    size_t size() const { return static_cast<size_t>(rows) * static_cast<size_t>(width); }  // may not fit an int: logits of many rows
 };
 
 struct Norm {

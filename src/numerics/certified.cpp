@@ -58,7 +58,7 @@ double Declared::kept(double x) const {
 std::vector<double>& Certified::make_bound(Value v) {
     Bound& b = bounds_[static_cast<size_t>(v.stage)];
     b.sources.clear();
-    b.sums.assign(static_cast<size_t>(v.rows) * static_cast<size_t>(v.width), 0.0);
+    b.sums.assign(v.size(), 0.0);
     return b.sums;
 }
 
@@ -160,7 +160,7 @@ void Certified::do_attend(Value out, Value q, Value k, Value v, const AttentionS
     make(out);
     make_bound(out);
     if (rounding().half_queries || rounding().half_sums)
-        bounds_[static_cast<size_t>(out.stage)].sources.assign(static_cast<size_t>(out.rows) * static_cast<size_t>(out.width), 0.0);
+        bounds_[static_cast<size_t>(out.stage)].sources.assign(out.size(), 0.0);
     for (const Chunk& c : batch().chunks) {
         keep(k, v, c);
         Attention attention{.out = out, .q = q, .shape = shape, .values = {}, .bound = {}, .softmaxes = {}};

@@ -28,7 +28,7 @@ public:
 
     std::vector<double> read(Value v) const override {
         const float* first = buffers_[index(v.stage)].rows.data();
-        return {first, first + v.rows * v.width};
+        return {first, first + v.size()};
     }
     void read_row(Value v, int r, std::span<float> out) const override {
         std::copy_n(buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, out.begin());
@@ -136,7 +136,7 @@ private:
     // Room for a value about to be written.
     float* make(Value v) {
         Buffer& b = buffers_[index(v.stage)];
-        const size_t n = static_cast<size_t>(v.rows) * static_cast<size_t>(v.width);
+        const size_t n = v.size();
         if (b.rows.size() < n) b.rows.resize(n);
         drop_quantized(v.stage);
         return b.rows.data();
@@ -144,12 +144,12 @@ private:
 
     template <class F>
     void for_rows(Value v, F&& f) {
-        constexpr int values_worth_a_region = 1 << 15;  // about 5 µs of elementwise work, ten times a barrier
-        if (v.rows * v.width < values_worth_a_region) {
+        constexpr size_t values_worth_a_region = 1 << 15;  // about 5 µs of elementwise work, ten times a barrier
+        if (v.size() < values_worth_a_region) {
             for (int r = 0; r < v.rows; ++r) f(r);
             return;
         }
-        const int rows_per_task = std::max(1, values_worth_a_region / v.width);
+        const int rows_per_task = std::max(1, static_cast<int>(values_worth_a_region) / v.width);
         pool_.run((v.rows + rows_per_task - 1) / rows_per_task, [&](int task) {
             for (int r = task * rows_per_task; r < std::min(v.rows, (task + 1) * rows_per_task); ++r) f(r);
         });

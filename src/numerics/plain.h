@@ -57,10 +57,10 @@ public:
 
     std::vector<double> read(Value v) const override {
         const auto& b = buffers_[static_cast<size_t>(v.stage)];
-        return {b.begin(), b.begin() + v.rows * v.width};
+        return {b.begin(), b.begin() + static_cast<std::ptrdiff_t>(v.size())};
     }
     void read_row(Value v, int r, std::span<float> out) const override {
-        const auto first = buffers_[static_cast<size_t>(v.stage)].begin() + r * v.width;
+        const auto first = buffers_[static_cast<size_t>(v.stage)].begin() + std::ptrdiff_t{r} * v.width;
         std::transform(first, first + v.width, out.begin(), [](Real x) { return static_cast<float>(x); });
     }
 
@@ -93,7 +93,7 @@ protected:
             }
     }
     void do_rope(Value out, Value x, const Rope& rope) override {
-        std::copy(row(x, 0), row(x, 0) + x.rows * x.width, make(out));
+        std::copy(row(x, 0), row(x, 0) + x.size(), make(out));
         const int half = rope.n_dims / 2, head_dim = rope.head_dim;
         for (int r = 0; r < x.rows; ++r)
             for (int head = 0; head < x.width; head += head_dim)
@@ -158,7 +158,7 @@ protected:
 
     Real* make(Value v) {
         auto& b = buffers_[static_cast<size_t>(v.stage)];
-        b.resize(static_cast<size_t>(v.rows) * static_cast<size_t>(v.width));
+        b.resize(v.size());
         return b.data();
     }
     Real* row(Value v, int r) {
