@@ -11,7 +11,7 @@ namespace kylin {
 class InputError : public std::runtime_error {
 public:
     // what() reads "<where>: <what>" or "<where>: <what> at offset N".
-    InputError(std::string where, std::string what, std::optional<uint64_t> offset = std::nullopt)
+    InputError(std::string where, const std::string& what, std::optional<uint64_t> offset = std::nullopt)
         : std::runtime_error(where + ": " + what + (offset ? " at offset " + std::to_string(*offset) : std::string())),
           where_(std::move(where)) {}
     const std::string& where() const { return where_; }

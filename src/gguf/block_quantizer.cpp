@@ -57,7 +57,7 @@ void encode(std::span<const float, 32> x, BlockQ4_0& b) {
 void encode(std::span<const float, 32> x, BlockQ4_1& b) {
     const auto [min, max] = range_of(x);
     const float d = (max - min) / 15.0f, inverse = inverse_of(d);
-    const auto quant = [&](float v) { return std::min<int>(15, truncated((v - min) * inverse + 0.5f)); };
+    const auto quant = [&, least = min](float v) { return std::min<int>(15, truncated((v - least) * inverse + 0.5f)); };
     b.d = f32_to_f16(d);
     b.m = f32_to_f16(min);
     for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(quant(x[i]), quant(x[i + 16]));

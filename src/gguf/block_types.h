@@ -28,7 +28,7 @@ namespace kylin {
 // clang-format on
 
 enum class BlockType : uint32_t {
-#define KYLIN_BLOCK_TYPE_ENUM(name, id, values, bytes) name = id,
+#define KYLIN_BLOCK_TYPE_ENUM(name, id, values, bytes) name = (id),
     KYLIN_BLOCK_TYPES(KYLIN_BLOCK_TYPE_ENUM)
 #undef KYLIN_BLOCK_TYPE_ENUM
 };

@@ -29,7 +29,9 @@ std::vector<std::string> self_test(const TraceReader& trace) {
     for (const auto& [name, tensor] : trace.tensors()) {
         const std::vector<double> row = last_row(trace, tensor);
         if (row.size() < 2 || !std::ranges::all_of(row, [](double x) { return std::isfinite(x); })) continue;
-        const auto refuse = [&](const char* what) { throw InputError(trace.path().string(), "self-test: stage " + name + " " + what); };
+        const auto refuse = [&, &stage = name](const char* what) {
+            throw InputError(trace.path().string(), "self-test: stage " + stage + " " + what);
+        };
         if (largest_difference(row, row) != 0) refuse("differs from itself");
         std::vector<double> perturbed = row;
         perturbed[row.size() / 2] += 1e-3 * std::max(1.0, std::fabs(row[row.size() / 2]));

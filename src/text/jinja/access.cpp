@@ -42,7 +42,7 @@ bool contains(const Value& haystack, const Value& needle, Run& run) {
 Value member(const Value& object, std::string_view name, Run& run) {
     if (const Undefined* undefined = object.as_undefined())
         run.fail("'" + undefined->name + "' is undefined, so it has no '" + std::string(name) + "'");
-    if (const Value method = find_method(object, name, run); !method.is_undefined()) return method;
+    if (Value method = find_method(object, name, run); !method.is_undefined()) return method;
     if (const Dict* dict = object.as_dict()) {
         run.spend(dict->items.size() / 16);
         if (const Value* value = dict->find(name)) return *value;

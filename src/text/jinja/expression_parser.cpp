@@ -86,7 +86,7 @@ ExpressionParser::Level::Level(ExpressionParser& parser) : parser_(parser) {
 void ExpressionParser::fail(const std::string& what) const { throw InputError("chat template line " + std::to_string(peek().line), what); }
 
 Token ExpressionParser::next() {
-    const Token token = peek();
+    Token token = peek();
     if (at_ + 1 < tokens_.size()) ++at_;
     return token;
 }

@@ -159,7 +159,8 @@ Value map(const Value& input, const Arguments& a, Run& run) {
         run.spend(1);
         Value value = attribute ? read_path(item, *attribute, run) : apply_filter(name, item, without_first(a, 1), run);
         const Value* otherwise = attribute ? a.find(1, "default") : nullptr;
-        mapped.items.push_back(value.is_undefined() && otherwise ? *otherwise : std::move(value));
+        if (value.is_undefined() && otherwise) value = *otherwise;
+        mapped.items.push_back(std::move(value));
     }
     return mapped;
 }
@@ -238,7 +239,7 @@ std::optional<double> parse_float(const Text& text) {
 
 Value to_int(const Value& input, const Arguments& a, Run&) {
     const Value* otherwise = a.find(0, "default");
-    const Value fallback = otherwise ? *otherwise : Value(int64_t{0});
+    Value fallback = otherwise ? *otherwise : Value(int64_t{0});
     if (const auto n = input.integer()) return Value(*n);
     if (const Text* text = input.as_text()) {
         const std::string digits = strip(*text, nullptr, true, true).bytes();
