@@ -31,9 +31,9 @@ public:
         std::mt19937 random(7);
         std::normal_distribution<float> normal;
         std::vector<float> key(head_dim), value(head_dim);
+        for (float& x : key) x = normal(random);
+        for (float& x : value) x = normal(random);
         for (int i = 0; i < shape.depth; ++i) {
-            for (float& x : key) x = normal(random);
-            for (float& x : value) x = normal(random);
             const size_t p = static_cast<size_t>(i / kv_block);
             kernels.store_kv({.type = shape.type,
                               .head_dim = head_dim,

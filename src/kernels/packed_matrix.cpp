@@ -21,7 +21,9 @@ bool has_kernels(BlockType type) {
         case BlockType::f16:
         case BlockType::bf16:
         case BlockType::q4_0:
+        case BlockType::q4_1:
         case BlockType::q5_0:
+        case BlockType::q5_1:
         case BlockType::q8_0:
         case BlockType::q4_k:
         case BlockType::q5_k:
@@ -108,20 +110,38 @@ void pack_block(PanelQ8_0& panel, const BlockQ8_0& block, int o) {
 }
 
 // The file's nibbles are the panel's already: byte l holds values l and l + 16.
-void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o) {
+template <class Panel, class Block>
+void pack_nibbles(Panel& panel, const Block& block, int o) {
     panel.d[o] = block.d;
     for (int i = 0; i < 4; ++i) std::memcpy(&panel.quants[i][4 * o], block.qs + 4 * i, 4);
 }
 
-void pack_block(PanelQ5_0& panel, const BlockQ5_0& block, int o) {
-    panel.d[o] = block.d;
-    for (int i = 0; i < 4; ++i) std::memcpy(&panel.quants[i][4 * o], block.qs + 4 * i, 4);
+template <class Panel, class Block>
+void pack_fifth_bits(Panel& panel, const Block& block, int o) {
     const uint32_t bits = load4(block.qh);
     for (int j = 0; j < 4; ++j) {
         uint32_t high = 0;
         for (int group = 0; group < 8; ++group) high |= ((bits >> (4 * group + j)) & 1) << group;
         panel.high[4 * o + j] = static_cast<uint8_t>(high);
     }
+}
+
+void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o) { pack_nibbles(panel, block, o); }
+
+void pack_block(PanelQ4_1& panel, const BlockQ4_1& block, int o) {
+    pack_nibbles(panel, block, o);
+    panel.m[o] = block.m;
+}
+
+void pack_block(PanelQ5_0& panel, const BlockQ5_0& block, int o) {
+    pack_nibbles(panel, block, o);
+    pack_fifth_bits(panel, block, o);
+}
+
+void pack_block(PanelQ5_1& panel, const BlockQ5_1& block, int o) {
+    pack_nibbles(panel, block, o);
+    pack_fifth_bits(panel, block, o);
+    panel.m[o] = block.m;
 }
 
 // The 8 rows of a panel in the file; the rows beyond the matrix are null.
@@ -171,8 +191,12 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
             return pack_blocks<PanelQ8_0, BlockQ8_0>(to, rows, width / 32);
         case BlockType::q4_0:
             return pack_blocks<PanelQ4_0, BlockQ4_0>(to, rows, width / 32);
+        case BlockType::q4_1:
+            return pack_blocks<PanelQ4_1, BlockQ4_1>(to, rows, width / 32);
         case BlockType::q5_0:
             return pack_blocks<PanelQ5_0, BlockQ5_0>(to, rows, width / 32);
+        case BlockType::q5_1:
+            return pack_blocks<PanelQ5_1, BlockQ5_1>(to, rows, width / 32);
         case BlockType::f16:
         case BlockType::bf16:
             return pack_elements<uint16_t>(to, rows, width);
@@ -192,7 +216,9 @@ Activation activation_of(BlockType source_type) {
         case BlockType::q6_k:
             return Activation::q8_k;
         case BlockType::q4_0:
+        case BlockType::q4_1:
         case BlockType::q5_0:
+        case BlockType::q5_1:
         case BlockType::q8_0:
             return Activation::q8_0;
         default:

@@ -17,11 +17,12 @@ double gamma(double k) { return k * u / (1 - k * u); }
 // Roundings of the longest path through a sum of n terms.
 double sum_depth(double n, int lanes) { return lanes <= 1 ? n : n / lanes + lanes; }
 
-// Roundings a product of a row of weights passes through. Blocks of 256 have a scale and a minimum each; engines that turn sub-blocks of 32
-// into floats exist for the other types.
+// Roundings a product of a row of weights passes through. Blocks of 256 have a scale and a minimum each, as Q4_1 and Q5_1 have; engines
+// that turn sub-blocks of 32 into floats exist for the other types.
 double product_depth(RowForm form, const Weight& w) {
     if (form == RowForm::q8_k) return 2.0 * w.width / 256 + 16;
-    if (form == RowForm::q8_0 || form == RowForm::q8_1) return w.width / 32.0 + 16;
+    const bool has_minimum = w.type == BlockType::q4_1 || w.type == BlockType::q5_1;
+    if (form == RowForm::q8_0 || form == RowForm::q8_1) return (has_minimum ? 2.0 : 1.0) * w.width / 32 + 16;
     return w.width + 4.0;
 }
 
@@ -159,8 +160,7 @@ struct Certified::Attention {
 void Certified::do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) {
     make(out);
     make_bound(out);
-    if (rounding().half_queries || rounding().half_sums)
-        bounds_[static_cast<size_t>(out.stage)].sources.assign(out.size(), 0.0);
+    if (rounding().half_queries || rounding().half_sums) bounds_[static_cast<size_t>(out.stage)].sources.assign(out.size(), 0.0);
     for (const Chunk& c : batch().chunks) {
         keep(k, v, c);
         Attention attention{.out = out, .q = q, .shape = shape, .values = {}, .bound = {}, .softmaxes = {}};

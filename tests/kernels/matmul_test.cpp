@@ -138,16 +138,13 @@ struct Exact {
     double magnitude = 0;  // sum of the magnitudes of what is added, minimums apart
 };
 
-// |dmin * min| of each value of a Q4_K or Q5_K row: its scale and minimum parts may cancel, and are rounded before they do.
-std::vector<double> minimum_parts(BlockType type, const std::byte* row, size_t width) {
-    std::vector<double> parts(width, 0.0);
-    if (type != BlockType::q4_k && type != BlockType::q5_k) return parts;
-    for (size_t i = 0; i < width; ++i) {
-        BlockQ4_K head;  // Q5_K begins with the same 16 bytes
-        std::memcpy(&head, row + i / 256 * info(type).bytes, 16);
-        parts[i] = std::fabs(double{f16_to_f32(head.dmin)} * unpack_scale_min(head.scales, static_cast<int>(i % 256 / 32)).min);
-    }
-    return parts;
+// |minimum| of each value of a row: its scale and minimum parts may cancel, and are rounded before they do.
+std::vector<double> minimum_parts(const PackedMatrix& w, const std::byte* row, size_t width) {
+    std::vector<float> parts(width, 0.0f);
+    if (w.activation() != Activation::f32) offsets_of_row(w.source_type(), row, parts.data(), static_cast<int>(width));
+    std::vector<double> magnitudes;
+    for (const float part : parts) magnitudes.push_back(std::fabs(double{part}));
+    return magnitudes;
 }
 
 std::vector<double> dequantized_activations(Activation form, const std::byte* row, size_t width) {
@@ -166,13 +163,16 @@ std::vector<double> dequantized_activations(Activation form, const std::byte* ro
     return x;
 }
 
-// Roundings that a value meets on its way, at most (the recipes' comments count them); one more for the dequantized weight of a K-quant.
+// Roundings that a value meets on its way, at most (the recipes' comments count them); one more for the dequantized weight
+// of a type with minimums.
 int roundings(const PackedMatrix& w) {
     switch (w.activation()) {
         case Activation::q8_k:
             return 2 * (w.width() / 256) + 3;
-        case Activation::q8_0:
-            return w.width() / 32 + 1;
+        case Activation::q8_0: {
+            const bool has_minimum = w.type() == BlockType::q4_1 || w.type() == BlockType::q5_1;
+            return has_minimum ? 2 * (w.width() / 32) + 2 : w.width() / 32 + 1;
+        }
         default:
             return 64 + (w.width() + 63) / 64;
     }
@@ -195,7 +195,7 @@ TEST_P(MatmulBound, IsWithinItsRoundingsOfTheSumInDouble) {
     for (size_t o = 0; o < n_outputs; ++o) {
         const std::byte* blocks = source.data() + o * row_bytes(GetParam(), width);
         dequantize_row(GetParam(), blocks, w.data(), width);
-        const auto minimums = minimum_parts(GetParam(), blocks, width);
+        const auto minimums = minimum_parts(matrix, blocks, width);
         for (size_t r = 0; r < rows; ++r) {
             const auto xr =
                 dequantized_activations(matrix.activation(), x.data() + r * activation_bytes(matrix.activation(), width), width);

@@ -92,7 +92,9 @@ float dot_q6_k(const std::byte* panel, int o, const std::byte* row, int width) {
 
 int weight(const PanelQ8_0& w, int o, int i) { return w.quants[i / 4][4 * o + i % 4]; }
 int weight(const PanelQ4_0& w, int o, int i) { return nibble_at(w.quants, o, i) - 8; }
+int weight(const PanelQ4_1& w, int o, int i) { return nibble_at(w.quants, o, i); }
 int weight(const PanelQ5_0& w, int o, int i) { return (nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i)) - 16; }
+int weight(const PanelQ5_1& w, int o, int i) { return nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i); }
 
 template <class Panel>
 float dot_blocks(const std::byte* panel, int o, const std::byte* row, int width) {
@@ -100,9 +102,14 @@ float dot_blocks(const std::byte* panel, int o, const std::byte* row, int width)
     const auto* x = reinterpret_cast<const BlockQ8_0*>(row);
     float total = 0;
     for (int b = 0; b < width / 32; ++b, ++w, ++x) {
-        int isum = 0;
-        for (int i = 0; i < 32; ++i) isum += weight(*w, o, i) * x->qs[i];
-        total = std::fma(f16_to_f32(w->d[o]) * f16_to_f32(x->d), static_cast<float>(isum), total);
+        int isum = 0, xsum = 0;
+        for (int i = 0; i < 32; ++i) {
+            isum += weight(*w, o, i) * x->qs[i];
+            xsum += x->qs[i];
+        }
+        const float dx = f16_to_f32(x->d);
+        total = std::fma(f16_to_f32(w->d[o]) * dx, static_cast<float>(isum), total);
+        if constexpr (requires { w->m; }) total = std::fma(f16_to_f32(w->m[o]) * dx, static_cast<float>(xsum), total);
     }
     return total;
 }
@@ -138,8 +145,12 @@ Dot dot_of(BlockType type) {
             return dot_blocks<PanelQ8_0>;
         case BlockType::q4_0:
             return dot_blocks<PanelQ4_0>;
+        case BlockType::q4_1:
+            return dot_blocks<PanelQ4_1>;
         case BlockType::q5_0:
             return dot_blocks<PanelQ5_0>;
+        case BlockType::q5_1:
+            return dot_blocks<PanelQ5_1>;
         case BlockType::f16:
             return dot_floats<uint16_t, f16_to_f32>;
         case BlockType::bf16:

@@ -19,8 +19,12 @@ void matmul(const MatmulTask& task) {
             return walk_tiles<V, Blocks32<V, FormatQ8_0<V>>>(task);
         case BlockType::q4_0:
             return walk_tiles<V, Blocks32<V, FormatQ4_0<V>>>(task);
+        case BlockType::q4_1:
+            return walk_tiles<V, Blocks32<V, FormatQ4_1<V>>>(task);
         case BlockType::q5_0:
             return walk_tiles<V, Blocks32<V, FormatQ5_0<V>>>(task);
+        case BlockType::q5_1:
+            return walk_tiles<V, Blocks32<V, FormatQ5_1<V>>>(task);
         case BlockType::f16:
             return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task);
         case BlockType::bf16:

@@ -3,8 +3,8 @@
 // A *group* is 4 consecutive inputs of 8 outputs: 32 bytes, byte 4 * output + j is input j of the group. So a vector of int32 lanes
 // holds one output per lane, and a dot product needs no sum across lanes.
 //
-//   q4_k q5_k q6_k q8_0 q4_0 q5_0   n_blocks * Panel... below
-//   f32 f16 bf16                    width * element[8]
+//   q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1   n_blocks * Panel... below
+//   f32 f16 bf16                              width * element[8]
 //
 // One row reads a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place of their
 // own, or two panels at once, the processor no longer fetches ahead: 6 to 13 GB/s instead of 20 to 25 on a Zen 4 core.
@@ -50,7 +50,7 @@ struct PanelQ6K {
     } sub_blocks[16];
 };
 
-// Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16).
+// Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16); Q4_1 and Q5_1: d * q + m.
 struct PanelQ8_0 {
     uint16_t d[8];         // F16
     int8_t quants[8][32];  // [group]
@@ -64,8 +64,18 @@ struct PanelQ5_0 {
     uint8_t high[32];  // bit i is the fifth bit of group i
     uint8_t quants[4][32];
 };
+struct PanelQ4_1 {
+    uint16_t d[8], m[8];
+    uint8_t quants[4][32];
+};
+struct PanelQ5_1 {
+    uint16_t d[8], m[8];
+    uint8_t high[32];
+    uint8_t quants[4][32];
+};
 
 static_assert(sizeof(PanelQ4K) == 1184 && sizeof(PanelQ5K) == 1440 && sizeof(PanelQ6K) == 1696);
 static_assert(sizeof(PanelQ8_0) == 272 && sizeof(PanelQ4_0) == 144 && sizeof(PanelQ5_0) == 176);
+static_assert(sizeof(PanelQ4_1) == 160 && sizeof(PanelQ5_1) == 192);
 
 }  // namespace kylin
