@@ -17,11 +17,18 @@ struct Avx512 : X86Lanes {
     static constexpr size_t byte_panels = 1, byte_rows = 8, signed_panels = 2, signed_rows = 8;
 
     static Sums zero_sums() { return _mm256_setzero_si256(); }
-    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions.
+    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions; two panels share one.
     template <size_t P, size_t C>
     static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
-        for (size_t p = 0; p < P; ++p)
-            asm("vpdpbusd %2%{1to8%}, %1, %0" : "+v"(sums[p][c]) : "v"(w[p]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
+        if constexpr (P == 1) {
+            asm("vpdpbusd %2%{1to8%}, %1, %0" : "+v"(sums[0][c]) : "v"(w[0]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
+        } else {
+            const Bytes inputs = splat4(x);
+            for (size_t p = 0; p < P; ++p) {
+                sums[p][c] = _mm256_dpbusd_epi32(sums[p][c], w[p], inputs);
+                asm("" : "+v"(sums[p][c]));
+            }
+        }
     }
 
     using Scales = __m256i;  // 8 int32

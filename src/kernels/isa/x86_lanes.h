@@ -72,6 +72,13 @@ struct X86Lanes : X86Floats {
         const Bytes ordered = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), ordered);
     }
+    // The sum of 32 bytes, in every lane.
+    static Ints sum_of_32(const int8_t* q) {
+        const Ints eights = _mm256_sad_epu8(_mm256_xor_si256(load_bytes(q), splat_byte(-128)), zero_ints());  // of q + 128, unsigned
+        const __m128i halves = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+        const __m128i sum = _mm_add_epi32(halves, _mm_shuffle_epi32(halves, 0x4e));
+        return _mm256_sub_epi32(_mm256_broadcastd_epi32(sum), splat_int(32 * 128));
+    }
     // Of 32 bytes, two sums.
     static void sums_of_16(const int8_t* q, int16_t* sums) {
         const Bytes biased = _mm256_xor_si256(load_bytes(q), splat_byte(-128));  // q + 128, unsigned

@@ -5,6 +5,8 @@
 //   Q4_1, Q5_1 then   acc = fma(mw * dx, float(xsum), acc), xsum the exact sum of the 32 inputs
 // |isum| and |xsum| < 2^24, so their conversion is exact: two roundings for each line of a block (the product's and the fma's).
 #pragma once
+#include <type_traits>
+
 #include "kernels/recipes/tile.h"
 
 namespace kylin {
@@ -12,9 +14,9 @@ namespace kylin {
 // Of a quant in a file -128 may occur, of an activation it never does.
 static_assert(32 * 128 * 127 < (1 << 24));
 
-// Format: Block, max (largest magnitude), weights(block, group) and has_minimum, where Block has m.
+// Weights with a sign. Format: Block, max (largest magnitude) and weights(block, group).
 template <class V, class Format>
-struct Blocks32 {
+struct SignedBlocks {
     using Block = typename Format::Block;
     static constexpr size_t panels = V::signed_panels, rows = V::signed_rows;
     static constexpr int groups_per_sum = 8 * V::products * Format::max * V::signed_input_max <= V::sum_max ? 8 : 1;
@@ -34,23 +36,10 @@ struct Blocks32 {
                 const typename V::Floats d = V::load_f16(w[p]->d);
                 for (size_t c = 0; c < C; ++c) total[p][c] = V::fma(V::mul(d, V::splat_f16(x[c]->d)), V::to_float(isum[p][c]), total[p][c]);
             }
-            if constexpr (Format::has_minimum) add_minimums<P, C>(w, x, total);
         }
     }
 
 private:
-    template <size_t P, size_t C>
-    static void add_minimums(const Block* const (&w)[P], const BlockQ8_0* const (&x)[C], typename V::Floats (&total)[P][C]) {
-        typename V::Floats m[P];
-        for (size_t p = 0; p < P; ++p) m[p] = V::load_f16(w[p]->m);
-        for (size_t c = 0; c < C; ++c) {
-            int16_t sums[2];
-            V::sums_of_16(x[c]->qs, sums);
-            const typename V::Floats dx = V::splat_f16(x[c]->d), xsum = V::splat(static_cast<float>(sums[0] + sums[1]));
-            for (size_t p = 0; p < P; ++p) total[p][c] = V::fma(V::mul(m[p], dx), xsum, total[p][c]);
-        }
-    }
-
     template <size_t P, size_t C>
     static void sum_block(const Block* const (&w)[P], const BlockQ8_0* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
@@ -83,57 +72,118 @@ private:
     }
 };
 
-template <class V>
-struct FormatQ8_0 {
-    using Block = PanelQ8_0;
-    static constexpr int max = 128;
-    static constexpr bool has_minimum = false;
-    static typename V::Bytes weights(const Block& w, int group) { return V::load_bytes(w.quants[group]); }
+// Weights of 4 or 5 bits, without a sign: of q - offset, the offset meets the sum of the inputs. Format: Block, max (largest quant), either
+// log2_offset or a minimum m in Block, and weights(block, pair of groups, low, high).
+template <class V, class Format>
+struct UnsignedBlocks {
+    using Block = typename Format::Block;
+    static constexpr size_t panels = V::signed_panels, rows = V::signed_rows;
+    static constexpr int largest = V::products * Format::max * 127;
+    static constexpr int groups_per_sum = 8 * largest <= V::sum_max ? 8 : 4;
+    static_assert(groups_per_sum * largest <= V::sum_max);
+
+    template <size_t P, size_t C>
+    static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
+        clear<V>(total);
+        for (int b = 0; b < in.width / 32; ++b) {
+            const Block* w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const Block*>(in.panel + p * in.panel_bytes) + b;
+            const BlockQ8_0* x[C];
+            for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_0*>(in.x + c * in.x_stride) + b;
+            typename V::Ints isum[P][C];
+            sum_block<P, C>(w, x, isum);
+            add_block<P, C>(w, x, isum, total);
+        }
+    }
+
+private:
+    template <size_t P, size_t C>
+    static void sum_block(const Block* const (&w)[P], const BlockQ8_0* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        typename V::Sums dot[P][C];
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c < C; ++c) {
+                isum[p][c] = V::zero_ints();
+                dot[p][c] = V::zero_sums();
+            }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            typename V::Bytes low[P], high[P];
+            for (size_t p = 0; p < P; ++p) Format::weights(*w[p], i, low[p], high[p]);
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + 4 * i);
+            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + 16 + 4 * i);
+            if ((2 * i + 2) % groups_per_sum == 0)
+                for (size_t p = 0; p < P; ++p)
+                    for (size_t c = 0; c < C; ++c) {
+                        isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
+                        dot[p][c] = V::zero_sums();
+                    }
+        }
+    }
+
+    template <size_t P, size_t C>
+    static void add_block(const Block* const (&w)[P], const BlockQ8_0* const (&x)[C], const typename V::Ints (&isum)[P][C],
+                          typename V::Floats (&total)[P][C]) {
+        for (size_t c = 0; c < C; ++c) {
+            const typename V::Floats dx = V::splat_f16(x[c]->d);
+            const typename V::Ints xsum = V::sum_of_32(x[c]->qs);
+            for (size_t p = 0; p < P; ++p) {
+                const typename V::Floats scale = V::mul(V::load_f16(w[p]->d), dx);
+                if constexpr (requires { w[p]->m; }) {
+                    total[p][c] = V::fma(scale, V::to_float(isum[p][c]), total[p][c]);
+                    total[p][c] = V::fma(V::mul(V::load_f16(w[p]->m), dx), V::to_float(xsum), total[p][c]);
+                } else {
+                    const typename V::Ints offset = V::template shift_left<Format::log2_offset>(xsum);
+                    total[p][c] = V::fma(scale, V::to_float(V::sub_ints(isum[p][c], offset)), total[p][c]);
+                }
+            }
+        }
+    }
 };
 
-template <class V>
-typename V::Bytes nibbles_of_group(const uint8_t (&quants)[4][32], int group) {
-    const typename V::Bytes q = V::load_bytes(quants[group % 4]);
-    return group < 4 ? V::low_nibbles(q) : V::high_nibbles(q);
-}
+template <class V, class Panel>
+struct FourBits {
+    using Block = Panel;
+    static constexpr int max = 15, log2_offset = 3;
+    static void weights(const Block& w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+        const typename V::Bytes q = V::load_bytes(w.quants[i]);
+        low = V::low_nibbles(q);
+        high = V::high_nibbles(q);
+    }
+};
 
-template <class V>
-struct FormatQ4_0 {
-    using Block = PanelQ4_0;
-    static constexpr int max = 8;
-    static constexpr bool has_minimum = false;
-    static typename V::Bytes weights(const Block& w, int group) {
-        return V::sub_bytes(nibbles_of_group<V>(w.quants, group), V::splat_byte(8));
+template <class V, class Panel>
+struct FiveBits {
+    using Block = Panel;
+    static constexpr int max = 31, log2_offset = 4;
+    static void weights(const Block& w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+        const typename V::Bytes q = V::load_bytes(w.quants[i]), h = V::load_bytes(w.high);
+        low = V::or_bytes(V::low_nibbles(q), V::bit_as_16(h, i));
+        high = V::or_bytes(V::high_nibbles(q), V::bit_as_16(h, i + 4));
     }
 };
 
 template <class V>
-struct FormatQ4_1 {
-    using Block = PanelQ4_1;
-    static constexpr int max = 15;
-    static constexpr bool has_minimum = true;
-    static typename V::Bytes weights(const Block& w, int group) { return nibbles_of_group<V>(w.quants, group); }
+struct EightBits {
+    using Block = PanelQ8_0;
+    static constexpr int max = 128;
+    static typename V::Bytes weights(const Block& w, int group) { return V::load_bytes(w.quants[group]); }
 };
 
-template <class V, class Block>
-typename V::Bytes five_bits_of_group(const Block& w, int group) {
-    return V::or_bytes(nibbles_of_group<V>(w.quants, group), V::bit_as_16(V::load_bytes(w.high), group));
-}
-
-template <class V>
-struct FormatQ5_0 {
-    using Block = PanelQ5_0;
-    static constexpr int max = 16;
-    static constexpr bool has_minimum = false;
-    static typename V::Bytes weights(const Block& w, int group) { return V::sub_bytes(five_bits_of_group<V>(w, group), V::splat_byte(16)); }
+// q - offset as one signed byte.
+template <class V, class Unsigned>
+struct Shifted {
+    using Block = typename Unsigned::Block;
+    static constexpr int max = 1 << Unsigned::log2_offset;
+    static typename V::Bytes weights(const Block& w, int group) {
+        typename V::Bytes low, high;
+        Unsigned::weights(w, group % 4, low, high);
+        return V::sub_bytes(group < 4 ? low : high, V::splat_byte(max));
+    }
 };
 
-template <class V>
-struct FormatQ5_1 {
-    using Block = PanelQ5_1;
-    static constexpr int max = 31;
-    static constexpr bool has_minimum = true;
-    static typename V::Bytes weights(const Block& w, int group) { return five_bits_of_group<V>(w, group); }
-};
+// The sums are exact either way: the faster is taken. (One core, many rows: signed 130 against 115 GMAC/s with VNNI, 53 against 95
+// without.)
+template <class V, class Format>
+using OffsetBlocks = std::conditional_t<V::products == 4, SignedBlocks<V, Shifted<V, Format>>, UnsignedBlocks<V, Format>>;
 
 }  // namespace kylin
