@@ -6,6 +6,9 @@
 #endif
 
 #include "base/error.h"
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
 
 namespace kylin {
 namespace {
@@ -23,6 +26,8 @@ bool runs_avx512() {
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
 }
+#elif defined(__aarch64__)
+bool runs_neon() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 #endif
 
 }  // namespace
@@ -44,6 +49,8 @@ std::vector<const Kernels*> usable_kernels() {
 #ifdef __x86_64__
     if (runs_avx512()) tables.push_back(&avx512_kernels);
     if (runs_avx2()) tables.push_back(&avx2_kernels);
+#elif defined(__aarch64__)
+    if (runs_neon()) tables.push_back(&neon_kernels);
 #endif
     tables.push_back(&scalar_kernels);
     return tables;

@@ -8,6 +8,8 @@ extern const Kernels scalar_kernels;
 #ifdef __x86_64__
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
+#elif defined(__aarch64__)
+extern const Kernels neon_kernels;
 #endif
 
 }  // namespace kylin
