@@ -1,4 +1,5 @@
 // The choice of a table: best first, scalar last, each one complete, and the named one or an error.
+#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -23,6 +24,11 @@ TEST(Dispatch, OffersWhatTheCpuHas) {
     std::vector<std::string_view> names;
     for (const Kernels* table : usable_kernels()) names.push_back(table->name);
     EXPECT_EQ(names, expected);
+#else
+    // Who emulates a CPU knows what it has; to ask getauxval here would be to ask what dispatch asks.
+    const char* expected = std::getenv("KYLIN_EXPECTED_KERNELS");
+    if (!expected) GTEST_SKIP() << "KYLIN_EXPECTED_KERNELS does not say what this CPU has";
+    EXPECT_EQ(usable_kernels().front()->name, expected);
 #endif
 }
 
