@@ -40,9 +40,9 @@ std::vector<std::byte> activations(const Kernels& kernels, Activation form, int 
     const std::vector<float> x = gaussian(n);
     std::vector<std::byte> bytes(static_cast<size_t>(rows) * activation_bytes(form, width));
     if (form == Activation::q8_k)
-        kernels.quantize_q8_k(x.data(), reinterpret_cast<BlockQ8_K*>(bytes.data()), static_cast<int>(n));
+        kernels.quantize_q8_k(x.data(), reinterpret_cast<ActivationQ8_K*>(bytes.data()), static_cast<int>(n));
     else if (form == Activation::q8_0)
-        kernels.quantize_q8_0(x.data(), reinterpret_cast<BlockQ8_0*>(bytes.data()), static_cast<int>(n));
+        kernels.quantize_q8_0(x.data(), reinterpret_cast<ActivationQ8_0*>(bytes.data()), static_cast<int>(n));
     else
         std::copy_n(reinterpret_cast<const std::byte*>(x.data()), bytes.size(), bytes.data());
     return bytes;
@@ -82,9 +82,9 @@ void run_quantize(benchmark::State& state, const Kernels& kernels, Activation fo
     std::vector<std::byte> y(activation_bytes(form, n));
     for (auto _ : state) {
         if (form == Activation::q8_k)
-            kernels.quantize_q8_k(x.data(), reinterpret_cast<BlockQ8_K*>(y.data()), n);
+            kernels.quantize_q8_k(x.data(), reinterpret_cast<ActivationQ8_K*>(y.data()), n);
         else
-            kernels.quantize_q8_0(x.data(), reinterpret_cast<BlockQ8_0*>(y.data()), n);
+            kernels.quantize_q8_0(x.data(), reinterpret_cast<ActivationQ8_0*>(y.data()), n);
         benchmark::ClobberMemory();
     }
     state.SetItemsProcessed(state.iterations() * n);

@@ -69,10 +69,10 @@ double measure_matmul(ThreadPool& pool, const Kernels& kernels, BlockType type) 
                 std::memcpy(row, values.data(), stride);
                 break;
             case Activation::q8_0:
-                kernels.quantize_q8_0(values.data(), reinterpret_cast<BlockQ8_0*>(row), width);
+                kernels.quantize_q8_0(values.data(), reinterpret_cast<ActivationQ8_0*>(row), width);
                 break;
             case Activation::q8_k:
-                kernels.quantize_q8_k(values.data(), reinterpret_cast<BlockQ8_K*>(row), width);
+                kernels.quantize_q8_k(values.data(), reinterpret_cast<ActivationQ8_K*>(row), width);
                 break;
         }
     }

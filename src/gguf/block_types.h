@@ -115,19 +115,12 @@ struct BlockQ6_K {
     int8_t scales[16];
     uint16_t d;
 };
-// Activations only, never in a file: 256 values, d is the F32 scale, bsums the sums of 16 quants each.
-struct BlockQ8_K {
-    float d;
-    int8_t qs[256];
-    int16_t bsums[16];
-};
 
 static_assert(sizeof(BlockQ4_0) == info(BlockType::q4_0).bytes && sizeof(BlockQ4_1) == info(BlockType::q4_1).bytes);
 static_assert(sizeof(BlockQ5_0) == info(BlockType::q5_0).bytes && sizeof(BlockQ5_1) == info(BlockType::q5_1).bytes);
 static_assert(sizeof(BlockQ8_0) == info(BlockType::q8_0).bytes && sizeof(BlockQ2_K) == info(BlockType::q2_k).bytes);
 static_assert(sizeof(BlockQ3_K) == info(BlockType::q3_k).bytes && sizeof(BlockQ4_K) == info(BlockType::q4_k).bytes);
 static_assert(sizeof(BlockQ5_K) == info(BlockType::q5_k).bytes && sizeof(BlockQ6_K) == info(BlockType::q6_k).bytes);
-static_assert(sizeof(BlockQ8_K) == 4 + 256 + 32);
 
 // Bytes of one row of `values` values; `values` must be a multiple of the block.
 constexpr size_t row_bytes(BlockType type, size_t values) { return values / info(type).values * info(type).bytes; }

@@ -36,9 +36,9 @@ size_t activation_bytes(Activation form, int width) {
     const size_t n = static_cast<size_t>(width);
     switch (form) {
         case Activation::q8_0:
-            return n / 32 * sizeof(BlockQ8_0);
+            return n / 32 * sizeof(ActivationQ8_0);
         case Activation::q8_k:
-            return n / 256 * sizeof(BlockQ8_K);
+            return n / 256 * sizeof(ActivationQ8_K);
         default:
             return n * sizeof(float);
     }

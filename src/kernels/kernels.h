@@ -1,6 +1,6 @@
 // The table of inner loops that every instruction set fills. All tables compute the same bits.
 //
-// Words: an *output* is a row of a weight matrix, a *row* is one token's vector, a *panel* is 8 outputs packed together.
+// Words: an *output* is a row of a weight matrix, a *row* is one token's vector, a *panel* is 16 outputs packed together.
 // The float recipe of each kernel is written beside its definition in recipes/; no kernel splits a sum by thread, batch or chunk.
 #pragma once
 #include <cstddef>
@@ -14,12 +14,24 @@ namespace kylin {
 
 class PackedMatrix;
 
-// The form in which a packed matrix reads its inputs. Rows are contiguous: width floats, width/32 BlockQ8_0 or width/256 BlockQ8_K.
+// Quantized activations: what ggml's Q8_0 and Q8_K hold, as the products want it. x = d * q, q from -127 to 127.
+struct ActivationQ8_0 {
+    float d;      // an F16 value
+    int32_t sum;  // of qs
+    int8_t qs[32];
+};
+struct ActivationQ8_K {
+    float d;
+    int8_t qs[256];
+    int16_t sums_of_16[16], sums_of_32[8];
+};
+
+// The form in which a packed matrix reads its inputs. Rows are contiguous: width floats, width/32 or width/256 blocks.
 enum class Activation : uint8_t { f32, q8_0, q8_k };
 size_t activation_bytes(Activation form, int width);
 
 // y[r * y_stride + o] = dot(weights[o], x[r]) for outputs first_output .. first_output + n_outputs - 1.
-// first_output is a multiple of 8; n_outputs too, unless the range ends the matrix.
+// first_output is a multiple of 16; n_outputs too, unless the range ends the matrix.
 struct MatmulTask {
     const PackedMatrix* weights;
     int first_output, n_outputs;
@@ -70,9 +82,9 @@ struct RopeTask {
 };
 
 struct Kernels {
-    std::string_view name;                                       // "scalar", "avx2", "avx512"
-    void (*quantize_q8_0)(const float* x, BlockQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
-    void (*quantize_q8_k)(const float* x, BlockQ8_K* y, int n);  // as llama.cpp's quantize_row_q8_K_ref, bit for bit
+    std::string_view name;                                            // "scalar", "avx2", "avx512"
+    void (*quantize_q8_0)(const float* x, ActivationQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
+    void (*quantize_q8_k)(const float* x, ActivationQ8_K* y, int n);  // as llama.cpp's quantize_row_q8_K_ref, bit for bit
     void (*matmul)(const MatmulTask& task);
     void (*rms_norm)(const float* x, const float* weight, float eps, int n, float* y);  // y may be x
     void (*rope)(const RopeTask& task, const float* x, float* y);                       // y may be x

@@ -59,8 +59,8 @@ void store4(void* p, uint32_t v) { std::memcpy(p, &v, sizeof v); }
 constexpr uint32_t low_nibbles = 0x0f0f0f0f, two_bits = 0x03030303, one_bit = 0x01010101;
 uint32_t nibbles(uint32_t v, int which) { return (v >> (4 * which)) & low_nibbles; }
 
-uint8_t (&quants_of(PanelQ4K& panel, int s))[4][32] { return panel.quants[s]; }
-uint8_t (&quants_of(PanelQ5K& panel, int s))[4][32] { return panel.sub_blocks[s].quants; }
+uint8_t (&quants_of(PanelQ4K& panel, int s))[4][64] { return panel.quants[s]; }
+uint8_t (&quants_of(PanelQ5K& panel, int s))[4][64] { return panel.sub_blocks[s].quants; }
 
 template <class Panel, class Block>
 void pack_sub_blocks(Panel& panel, const Block& block, int o) {
@@ -144,7 +144,7 @@ void pack_block(PanelQ5_1& panel, const BlockQ5_1& block, int o) {
     panel.m[o] = block.m;
 }
 
-// The 8 rows of a panel in the file; the rows beyond the matrix are null.
+// The rows of a panel in the file; the rows beyond the matrix are null.
 using SourceRows = const std::byte* [panel_outputs];
 
 template <class Block>

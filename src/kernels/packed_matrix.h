@@ -1,4 +1,4 @@
-// A weight matrix laid out for the kernels: panels of 8 outputs, one layout for one row or many.
+// A weight matrix laid out for the kernels: panels of 16 outputs, one layout for one row or many.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -8,7 +8,7 @@
 
 namespace kylin {
 
-inline constexpr int panel_outputs = 8;
+inline constexpr int panel_outputs = 16;
 
 // The form in which a matrix of this type in a file reads its inputs once it is packed.
 Activation activation_of(BlockType source_type);

@@ -167,9 +167,9 @@ private:
         for_rows(x, [&](int r) {
             std::byte* y = blocks.data() + bytes * static_cast<size_t>(r);
             if (form == Activation::q8_0)
-                kernels_.quantize_q8_0(row(x, r), reinterpret_cast<BlockQ8_0*>(y), x.width);
+                kernels_.quantize_q8_0(row(x, r), reinterpret_cast<ActivationQ8_0*>(y), x.width);
             else
-                kernels_.quantize_q8_k(row(x, r), reinterpret_cast<BlockQ8_K*>(y), x.width);
+                kernels_.quantize_q8_k(row(x, r), reinterpret_cast<ActivationQ8_K*>(y), x.width);
         });
         has = true;
     }

@@ -13,11 +13,11 @@ namespace {
 constexpr double middle = 127 * 4 * 0x1p-24;
 
 template <class Block>
-void unpack(std::span<const Block> blocks, std::span<double> row, std::vector<Undecided>* undecided, double (*scale)(const Block&)) {
+void unpack(const std::vector<Block>& blocks, std::span<double> row, std::vector<Undecided>* undecided) {
     const size_t n = std::size(blocks[0].qs);
     for (size_t first = 0; first < row.size(); first += n) {
         const Block& b = blocks[first / n];
-        const double d = scale(b);
+        const double d = b.d;
         double largest = 0;
         for (size_t i = first; i < first + n; ++i) largest = std::max(largest, std::fabs(row[i]));
         for (size_t i = first; i < first + n; ++i) {
@@ -70,14 +70,14 @@ void round_row(RowForm form, std::span<double> row, std::vector<Undecided>* unde
             return;
         case RowForm::q8_0:
         case RowForm::q8_1: {
-            std::vector<BlockQ8_0> blocks(row.size() / 32);
+            std::vector<ActivationQ8_0> blocks(row.size() / 32);
             select_kernels("scalar").quantize_q8_0(narrow.data(), blocks.data(), n);
-            return unpack<BlockQ8_0>(blocks, row, undecided, [](const BlockQ8_0& b) { return static_cast<double>(f16_to_f32(b.d)); });
+            return unpack(blocks, row, undecided);
         }
         case RowForm::q8_k: {
-            std::vector<BlockQ8_K> blocks(row.size() / 256);
+            std::vector<ActivationQ8_K> blocks(row.size() / 256);
             select_kernels("scalar").quantize_q8_k(narrow.data(), blocks.data(), n);
-            return unpack<BlockQ8_K>(blocks, row, undecided, [](const BlockQ8_K& b) { return static_cast<double>(b.d); });
+            return unpack(blocks, row, undecided);
         }
     }
 }

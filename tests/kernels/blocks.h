@@ -71,9 +71,9 @@ inline std::vector<std::byte> activations(const Kernels& kernels, Activation for
     const int n = static_cast<int>(x.size());
     std::vector<std::byte> bytes(activation_bytes(form, n));
     if (form == Activation::q8_k)
-        kernels.quantize_q8_k(x.data(), reinterpret_cast<BlockQ8_K*>(bytes.data()), n);
+        kernels.quantize_q8_k(x.data(), reinterpret_cast<ActivationQ8_K*>(bytes.data()), n);
     else if (form == Activation::q8_0)
-        kernels.quantize_q8_0(x.data(), reinterpret_cast<BlockQ8_0*>(bytes.data()), n);
+        kernels.quantize_q8_0(x.data(), reinterpret_cast<ActivationQ8_0*>(bytes.data()), n);
     else
         std::memcpy(bytes.data(), x.data(), bytes.size());
     return bytes;

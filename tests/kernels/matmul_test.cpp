@@ -65,8 +65,8 @@ TEST_P(Matmul, EveryRangeOfOutputs) {
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
     const auto x = testing::activations(scalar(), matrix.activation(), gaussian(rows * width, random));
     const auto whole = testing::matmul(scalar(), matrix, x, rows);
-    for (int first = 0; first < n_outputs; first += 8)
-        for (int last = first + 8; last < n_outputs + 8; last += 8) {
+    for (int first = 0; first < n_outputs; first += panel_outputs)
+        for (int last = first + panel_outputs; last < n_outputs + panel_outputs; last += panel_outputs) {
             const int end = std::min(last, n_outputs);
             std::vector<float> y(rows * stride, 12345.0f);
             kernels().matmul({&matrix, first, end - first, x.data(), activation_bytes(matrix.activation(), width), rows, y.data(), stride});
@@ -153,10 +153,10 @@ std::vector<double> dequantized_activations(Activation form, const std::byte* ro
         if (form == Activation::f32) {
             x[i] = reinterpret_cast<const float*>(row)[i];
         } else if (form == Activation::q8_0) {
-            const auto& block = reinterpret_cast<const BlockQ8_0*>(row)[i / 32];
-            x[i] = double{f16_to_f32(block.d)} * block.qs[i % 32];
+            const auto& block = reinterpret_cast<const ActivationQ8_0*>(row)[i / 32];
+            x[i] = double{block.d} * block.qs[i % 32];
         } else {
-            const auto& block = reinterpret_cast<const BlockQ8_K*>(row)[i / 256];
+            const auto& block = reinterpret_cast<const ActivationQ8_K*>(row)[i / 256];
             x[i] = double{block.d} * block.qs[i % 256];
         }
     }

@@ -11,8 +11,6 @@ namespace {
 
 using testing::Random;
 
-constexpr uint16_t f16_one = 0x3c00;
-
 // Row k is one at input k and zero elsewhere, in any form; the products are then exact.
 std::vector<std::byte> unit_vectors(Activation form, int width) {
     const size_t n = static_cast<size_t>(width), stride = activation_bytes(form, width);
@@ -22,14 +20,16 @@ std::vector<std::byte> unit_vectors(Activation form, int width) {
         if (form == Activation::f32) {
             reinterpret_cast<float*>(row)[k] = 1;
         } else if (form == Activation::q8_0) {
-            auto& block = reinterpret_cast<BlockQ8_0*>(row)[k / 32];
-            block.d = f16_one;
+            auto& block = reinterpret_cast<ActivationQ8_0*>(row)[k / 32];
+            block.d = 1;
+            block.sum = 1;
             block.qs[k % 32] = 1;
         } else {
-            auto& block = reinterpret_cast<BlockQ8_K*>(row)[k / 256];
+            auto& block = reinterpret_cast<ActivationQ8_K*>(row)[k / 256];
             block.d = 1;
             block.qs[k % 256] = 1;
-            block.bsums[k % 256 / 16] = 1;
+            block.sums_of_16[k % 256 / 16] = 1;
+            block.sums_of_32[k % 256 / 32] = 1;
         }
     }
     return rows;
@@ -61,7 +61,7 @@ TEST_P(Packing, UnitVectorsGiveTheWeightsBack) {
 }
 
 TEST_P(Packing, PanelsPackInAnyOrder) {
-    constexpr int n_outputs = 37, width = 256;
+    constexpr int n_outputs = 69, width = 256;
     Random random(12);
     const auto source = random_source(GetParam(), n_outputs * width, random);
     const PackedMatrix whole = testing::packed(GetParam(), n_outputs, width, source);
@@ -74,16 +74,16 @@ TEST_P(Packing, PanelsPackInAnyOrder) {
 }
 
 TEST_P(Packing, DescribesItself) {
-    const PackedMatrix matrix(GetParam(), 37, 768);
+    const PackedMatrix matrix(GetParam(), 69, 768);
     EXPECT_EQ(matrix.source_type(), GetParam());
-    EXPECT_EQ(matrix.n_outputs(), 37);
+    EXPECT_EQ(matrix.n_outputs(), 69);
     EXPECT_EQ(matrix.width(), 768);
     EXPECT_EQ(matrix.n_panels(), 5);
     EXPECT_EQ(matrix.bytes(), 5 * matrix.panel_bytes());
     EXPECT_EQ(matrix.panel_bytes() % 64, 0u);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(matrix.panel(1)) % 64, 0u);
     // A type without kernels of its own is held as F32; the others grow by a few percent at most.
-    const size_t source = 8 * row_bytes(matrix.type(), 768);
+    const size_t source = panel_outputs * row_bytes(matrix.type(), 768);
     EXPECT_TRUE(matrix.type() == GetParam() || matrix.type() == BlockType::f32);
     EXPECT_GE(matrix.panel_bytes(), source);
     EXPECT_LE(matrix.panel_bytes(), source + source / 16);

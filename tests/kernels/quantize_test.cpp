@@ -13,13 +13,16 @@ using testing::Random;
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
-BlockQ8_0 reference_q8_0(const float* x) {
+ActivationQ8_0 reference_q8_0(const float* x) {
     float amax = 0;
     for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[i]));
     const float d = amax / 127;
     const float id = d != 0 ? 1.0f / d : 0.0f;
-    BlockQ8_0 y{.d = f32_to_f16(d), .qs = {}};
-    for (int i = 0; i < 32; ++i) y.qs[i] = static_cast<int8_t>(roundf(x[i] * id));
+    ActivationQ8_0 y{.d = f16_to_f32(f32_to_f16(d)), .sum = 0, .qs = {}};
+    for (int i = 0; i < 32; ++i) {
+        y.qs[i] = static_cast<int8_t>(roundf(x[i] * id));
+        y.sum += y.qs[i];
+    }
     return y;
 }
 
@@ -31,19 +34,20 @@ int nearest_int(float v) {
     return (bits & 0x007fffff) - 0x00400000;
 }
 
-BlockQ8_K reference_q8_k(const float* x) {
+ActivationQ8_K reference_q8_k(const float* x) {
     float max = 0, amax = 0;
     for (int i = 0; i < 256; ++i)
         if (std::fabs(x[i]) > amax) {
             amax = std::fabs(x[i]);
             max = x[i];
         }
-    BlockQ8_K y{};
+    ActivationQ8_K y{};
     if (amax == 0) return y;
     const float iscale = -127.0f / max;
     for (int i = 0; i < 256; ++i) {
         y.qs[i] = static_cast<int8_t>(std::min(127, nearest_int(iscale * x[i])));
-        y.bsums[i / 16] = static_cast<int16_t>(y.bsums[i / 16] + y.qs[i]);
+        y.sums_of_16[i / 16] = static_cast<int16_t>(y.sums_of_16[i / 16] + y.qs[i]);
+        y.sums_of_32[i / 32] = static_cast<int16_t>(y.sums_of_32[i / 32] + y.qs[i]);
     }
     y.d = 1 / iscale;
     return y;
@@ -74,21 +78,23 @@ std::vector<std::vector<float>> finite_rows() {
     return rows;
 }
 
-void expect_equal(const BlockQ8_0& a, const BlockQ8_0& b) {
-    EXPECT_EQ(a.d, b.d);
+void expect_equal(const ActivationQ8_0& a, const ActivationQ8_0& b) {
+    EXPECT_TRUE(testing::same_bits(a.d, b.d)) << a.d << " " << b.d;
+    EXPECT_EQ(a.sum, b.sum);
     EXPECT_TRUE(std::equal(a.qs, a.qs + 32, b.qs));
 }
-void expect_equal(const BlockQ8_K& a, const BlockQ8_K& b) {
+void expect_equal(const ActivationQ8_K& a, const ActivationQ8_K& b) {
     EXPECT_TRUE(testing::same_bits(a.d, b.d)) << a.d << " " << b.d;
     EXPECT_TRUE(std::equal(a.qs, a.qs + 256, b.qs));
-    EXPECT_TRUE(std::equal(a.bsums, a.bsums + 16, b.bsums));
+    EXPECT_TRUE(std::equal(a.sums_of_16, a.sums_of_16 + 16, b.sums_of_16));
+    EXPECT_TRUE(std::equal(a.sums_of_32, a.sums_of_32 + 8, b.sums_of_32));
 }
 
 class Quantize : public ::testing::TestWithParam<const Kernels*> {};
 
 TEST_P(Quantize, Q8_0IsTheReference) {
     for (const auto& x : finite_rows()) {
-        std::vector<BlockQ8_0> y(16);
+        std::vector<ActivationQ8_0> y(16);
         GetParam()->quantize_q8_0(x.data(), y.data(), 512);
         for (size_t b = 0; b < 16; ++b) expect_equal(y[b], reference_q8_0(&x[32 * b]));
     }
@@ -97,15 +103,19 @@ TEST_P(Quantize, Q8_0IsTheReference) {
 TEST_P(Quantize, Q8_0IsTheFileFormat) {
     Random random(2);
     const std::vector<float> x = gaussian(4096, random);
-    std::vector<BlockQ8_0> y(128);
+    std::vector<ActivationQ8_0> y(128);
     GetParam()->quantize_q8_0(x.data(), y.data(), 4096);
     const auto expected = testing::quantized(BlockType::q8_0, x);
-    EXPECT_EQ(std::memcmp(y.data(), expected.data(), expected.size()), 0);
+    const auto* blocks = reinterpret_cast<const BlockQ8_0*>(expected.data());
+    for (size_t b = 0; b < y.size(); ++b) {
+        EXPECT_EQ(y[b].d, f16_to_f32(blocks[b].d));
+        EXPECT_TRUE(std::equal(y[b].qs, y[b].qs + 32, blocks[b].qs));
+    }
 }
 
 TEST_P(Quantize, Q8_KIsTheReference) {
     for (const auto& x : finite_rows()) {
-        std::vector<BlockQ8_K> y(2);
+        std::vector<ActivationQ8_K> y(2);
         GetParam()->quantize_q8_k(x.data(), y.data(), 512);
         for (size_t b = 0; b < 2; ++b) expect_equal(y[b], reference_q8_k(&x[256 * b]));
     }
@@ -114,8 +124,8 @@ TEST_P(Quantize, Q8_KIsTheReference) {
 // -128 never occurs: the integer kernels count on it.
 TEST_P(Quantize, NeverReachesMinus128) {
     for (const auto& x : finite_rows()) {
-        std::vector<BlockQ8_0> small(16);
-        std::vector<BlockQ8_K> large(2);
+        std::vector<ActivationQ8_0> small(16);
+        std::vector<ActivationQ8_K> large(2);
         GetParam()->quantize_q8_0(x.data(), small.data(), 512);
         GetParam()->quantize_q8_k(x.data(), large.data(), 512);
         for (const auto& b : small) EXPECT_EQ(std::count(b.qs, b.qs + 32, int8_t{-128}), 0);
@@ -129,24 +139,24 @@ TEST_P(Quantize, ANonFiniteValueMakesTheScaleNaN) {
         for (const size_t at : {size_t{0}, size_t{31}, size_t{100}, size_t{255}}) {
             std::vector<float> x = gaussian(256, random);
             x[at] = bad;
-            std::vector<BlockQ8_0> small(8);
-            BlockQ8_K large;
+            std::vector<ActivationQ8_0> small(8);
+            ActivationQ8_K large;
             GetParam()->quantize_q8_0(x.data(), small.data(), 256);
             GetParam()->quantize_q8_k(x.data(), &large, 256);
             EXPECT_TRUE(std::isnan(large.d));
             EXPECT_EQ(std::count(large.qs, large.qs + 256, int8_t{0}), 256);
-            for (size_t b = 0; b < 8; ++b) EXPECT_EQ(std::isnan(f16_to_f32(small[b].d)), b == at / 32);
+            for (size_t b = 0; b < 8; ++b) EXPECT_EQ(std::isnan(small[b].d), b == at / 32);
         }
 }
 
 TEST_P(Quantize, ABlockWithoutAFiniteInverseScaleIsZeros) {
     const std::vector<float> x(256, 1e-39f);
-    std::vector<BlockQ8_0> small(8);
-    BlockQ8_K large;
+    std::vector<ActivationQ8_0> small(8);
+    ActivationQ8_K large;
     GetParam()->quantize_q8_0(x.data(), small.data(), 256);
     GetParam()->quantize_q8_k(x.data(), &large, 256);
-    expect_equal(large, BlockQ8_K{});
-    for (const auto& b : small) expect_equal(b, BlockQ8_0{});
+    expect_equal(large, ActivationQ8_K{});
+    for (const auto& b : small) expect_equal(b, ActivationQ8_0{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, Quantize, ::testing::ValuesIn(usable_kernels()),

@@ -13,8 +13,9 @@ struct Avx2 : X86Lanes {
     using Sums = __m256i;  // 16 int16, two of each output
     static constexpr int products = 2;
     static constexpr int sum_max = INT16_MAX;
-    static constexpr int signed_input_max = 127;
-    static constexpr size_t byte_panels = 2, byte_rows = 4, signed_panels = 2, signed_rows = 4;
+    static constexpr int unsigned_max = 128;  // two products of 128 * 127 still fit in int16
+    // Of products of bytes as many as there are registers for; 8 sums of floats hide the latency of fma on two pipes.
+    static constexpr size_t byte_vectors = 2, byte_rows = 4, float_vectors = 2, float_rows = 4;
 
     // g++ 12 else computes all products of an unrolled tile first and spills every one: 1.5 times slower.
     static Sums keep(Sums v) {
@@ -23,7 +24,7 @@ struct Avx2 : X86Lanes {
     }
 
     static Sums zero_sums() { return _mm256_setzero_si256(); }
-    // Column c of the sums of P panels, with 4 inputs.
+    // Column c of the sums of P vectors, with 4 inputs.
     template <size_t P, size_t C>
     static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
         const Bytes inputs = splat4(x);
@@ -52,7 +53,6 @@ struct Avx2 : X86Lanes {
         Bytes magnitude, negative;
     };
     static SignedBytes signed_weights(Bytes v) { return {_mm256_abs_epi8(v), _mm256_cmpgt_epi8(_mm256_setzero_si256(), v)}; }
-    static Ints add_bias(Ints bias, SignedBytes) { return bias; }
     template <size_t P, size_t C>
     static void dot_s8(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
         const Bytes inputs = splat4(x);

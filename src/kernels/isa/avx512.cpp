@@ -1,4 +1,5 @@
-// The kernels for AVX-512 with VNNI, in 256-bit vectors: exact int32 dot products of bytes, and 32 registers.
+// The kernels for AVX-512 with VNNI: exact int32 dot products of bytes. A matmul's vectors have 512 bits, one for the 16 outputs of a
+// panel; all else is in 256 bits.
 #include "kernels/dispatch.h"
 #include "kernels/isa/x86_lanes.h"
 #include "kernels/recipes/attention.h"
@@ -9,50 +10,84 @@
 namespace kylin {
 namespace {
 
-struct Avx512 : X86Lanes {
-    using Sums = __m256i;  // 8 int32
-    static constexpr int products = 4;
-    static constexpr int sum_max = INT32_MAX;
-    static constexpr int signed_input_max = 255;
-    static constexpr size_t byte_panels = 1, byte_rows = 8, signed_panels = 2, signed_rows = 8;
+// What the matmul recipes need, in vectors of 16 lanes.
+struct Avx512Panel {
+    static constexpr int lanes = 16;
+    static constexpr size_t byte_vectors = 1, byte_rows = 8, float_vectors = 1, float_rows = 8;
+    using Floats = __m512;
+    using Ints = __m512i;
+    using Bytes = __m512i;  // 64 bytes
+    using Pairs = __m512i;  // 16 pairs of int16
 
-    static Sums zero_sums() { return _mm256_setzero_si256(); }
-    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions; two panels share one.
-    template <size_t P, size_t C>
-    static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
-        if constexpr (P == 1) {
-            asm("vpdpbusd %2%{1to8%}, %1, %0" : "+v"(sums[0][c]) : "v"(w[0]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
-        } else {
-            const Bytes inputs = splat4(x);
-            for (size_t p = 0; p < P; ++p) {
-                sums[p][c] = _mm256_dpbusd_epi32(sums[p][c], w[p], inputs);
-                asm("" : "+v"(sums[p][c]));
-            }
-        }
+    static Floats zero() { return _mm512_setzero_ps(); }
+    static Floats splat(float x) { return _mm512_set1_ps(x); }
+    static Floats load_f32(const float* p) { return _mm512_loadu_ps(p); }
+    static Floats load_f16(const uint16_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+    static Floats load_bf16(const uint16_t* p) {
+        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
+    }
+    static void store(float* p, Floats a) { _mm512_storeu_ps(p, a); }
+    static void store(float* p, Floats a, int n) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), a); }
+    static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+    static Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+    static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+    static Floats fnma(Floats a, Floats b, Floats c) { return _mm512_fnmadd_ps(a, b, c); }
+    static Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
+
+    static Ints zero_ints() { return _mm512_setzero_si512(); }
+    static Ints splat_int(int32_t x) { return _mm512_set1_epi32(x); }
+    static Ints sub_ints(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+    template <int n>
+    static Ints shift_left(Ints a) {
+        return _mm512_slli_epi32(a, n);
     }
 
-    using Scales = __m256i;  // 8 int32
-    static Scales scales(const uint8_t* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+    static Bytes load_bytes(const void* p) { return _mm512_loadu_si512(p); }
+    static Bytes splat_byte(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
+    static Bytes or_bytes(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
+    static Bytes flip_sign_bits(Bytes v) { return _mm512_xor_si512(v, splat_byte(-128)); }
+    static Bytes low_nibbles(Bytes v) { return _mm512_and_si512(v, splat_byte(15)); }
+    static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm512_srli_epi16(v, 4)); }
+    // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
+    static Bytes bit_as_16(Bytes v, int bit) { return _mm512_and_si512(shift_bytes(v, 4 - bit), splat_byte(16)); }
+    static Bytes two_bits_as_16(Bytes v, int i) { return _mm512_and_si512(shift_bytes(v, 4 - 2 * i), splat_byte(48)); }
+
+    static Pairs pairs_u8(const void* p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+    static Pairs pairs_s8(const void* p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+    static Pairs splat_pair(const int16_t* p) { return splat4(p); }
+    static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return _mm512_dpwssd_epi32(total, a, b); }
+
+    using Sums = Ints;
+    static constexpr int products = 4;
+    static constexpr int sum_max = INT32_MAX;
+    static constexpr int unsigned_max = 255;
+
+    static Sums zero_sums() { return zero_ints(); }
+    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions.
+    template <size_t P, size_t C>
+    static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
+        for (size_t p = 0; p < P; ++p)
+            asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sums[p][c]) : "v"(w[p]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
+    }
+
+    using Scales = Ints;
+    static Scales scales(const uint8_t* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
     // The first or the second of every pair.
     static Scales alternate_scales(const void* pairs, int which) {
         const Pairs v = pairs_s8(pairs);
-        return _mm256_srai_epi32(which ? v : _mm256_slli_epi32(v, 16), 16);
+        return _mm512_srai_epi32(which ? v : _mm512_slli_epi32(v, 16), 16);
     }
-    static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm256_add_epi32(total, _mm256_mullo_epi32(sums, scale)); }
-    static Ints add_sums(Ints total, Sums sums) { return _mm256_add_epi32(total, sums); }
-    static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return _mm256_dpwssd_epi32(total, a, b); }
+    static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm512_add_epi32(total, _mm512_mullo_epi32(sums, scale)); }
+    static Ints add_sums(Ints total, Sums sums) { return _mm512_add_epi32(total, sums); }
 
-    // A signed product is (x + 128) * w - 128 * w; the second part is the same for all rows.
-    using SignedBytes = Bytes;
-    static SignedBytes signed_weights(Bytes v) { return v; }
-    static Ints add_bias(Ints bias, SignedBytes w) { return _mm256_dpbusd_epi32(bias, splat_byte(-128), w); }
-    template <size_t P, size_t C>
-    static void dot_s8(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
-        const Bytes inputs = _mm256_xor_si256(splat4(x), splat_byte(-128));
-        for (size_t p = 0; p < P; ++p) {
-            sums[p][c] = _mm256_dpbusd_epi32(sums[p][c], inputs, w[p]);
-            asm("" : "+v"(sums[p][c]));
-        }
+private:
+    static Bytes splat4(const void* p) {
+        int v;
+        __builtin_memcpy(&v, p, sizeof v);
+        return _mm512_set1_epi32(v);
+    }
+    static Bytes shift_bytes(Bytes v, int n) {
+        return n >= 0 ? _mm512_slli_epi16(v, static_cast<unsigned>(n)) : _mm512_srli_epi16(v, static_cast<unsigned>(-n));
     }
 };
 
@@ -60,15 +95,15 @@ struct Avx512 : X86Lanes {
 
 const Kernels avx512_kernels = {
     .name = "avx512",
-    .quantize_q8_0 = quantize_q8_0<Avx512>,
-    .quantize_q8_k = quantize_q8_k<Avx512>,
-    .matmul = matmul<Avx512>,
-    .rms_norm = rms_norm<Avx512>,
-    .rope = rope<Avx512>,
-    .silu_mul = silu_mul<Avx512>,
-    .add = add<Avx512>,
-    .store_kv = store_kv<Avx512>,
-    .attend = attend<Avx512>,
+    .quantize_q8_0 = quantize_q8_0<X86Lanes>,
+    .quantize_q8_k = quantize_q8_k<X86Lanes>,
+    .matmul = matmul<Avx512Panel>,
+    .rms_norm = rms_norm<X86Lanes>,
+    .rope = rope<X86Lanes>,
+    .silu_mul = silu_mul<X86Lanes>,
+    .add = add<X86Lanes>,
+    .store_kv = store_kv<X86Lanes>,
+    .attend = attend<X86Lanes>,
 };
 
 }  // namespace kylin

@@ -54,9 +54,7 @@ struct NeonFloats {
         store(whole, a);
         for (int i = 0; i < n; ++i) p[i] = whole[i];
     }
-    static void store_f16(uint16_t* p, Floats a) {
-        vst1q_u16(p, vreinterpretq_u16_f16(vcvt_high_f16_f32(vcvt_f16_f32(a.low), a.high)));
-    }
+    static void store_f16(uint16_t* p, Floats a) { vst1q_u16(p, vreinterpretq_u16_f16(vcvt_high_f16_f32(vcvt_f16_f32(a.low), a.high))); }
     static void store_f16(uint16_t* p, Floats a, int n) {
         uint16_t whole[lanes];
         store_f16(whole, a);
@@ -113,10 +111,6 @@ struct Neon : NeonFloats {
         int16x8_t low, high;
     };
 
-    static Floats splat_f16(uint16_t v) {
-        const float32x4_t one = vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(v)));
-        return {one, one};
-    }
     static Floats load_bf16(const uint16_t* p) {
         const uint16x8_t v = vld1q_u16(p);
         return {vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vget_low_u16(v)), 16)),
@@ -133,7 +127,6 @@ struct Neon : NeonFloats {
         return {bytes, bytes};
     }
     static Bytes or_bytes(Bytes a, Bytes b) { return {vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)}; }
-    static Bytes sub_bytes(Bytes a, Bytes b) { return {vsubq_u8(a.low, b.low), vsubq_u8(a.high, b.high)}; }
     static Bytes low_nibbles(Bytes v) { return and_bytes(v, 15); }
     static Bytes high_nibbles(Bytes v) { return {vshrq_n_u8(v.low, 4), vshrq_n_u8(v.high, 4)}; }
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
@@ -152,24 +145,16 @@ struct Neon : NeonFloats {
         const int16x8_t pair = vreinterpretq_s16_s32(splat4(p));
         return {pair, pair};
     }
-    // From the 16 sums of 16: the 8 sums of 32, twice. They fit in int16.
-    static Pairs sums_of_32(const int16_t* bsums) {
-        const int16x8_t sums = vpaddq_s16(vld1q_s16(bsums), vld1q_s16(bsums + 8));
-        return {sums, sums};
+    static Ints dot_pairs(Ints total, Pairs a, Pairs b) {
+        return {dot_half(total.low, a.low, b.low), dot_half(total.high, a.high, b.high)};
     }
-    template <int i>
-    static Pairs pair(Pairs v) {
-        const int16x8_t one = vreinterpretq_s16_s32(vdupq_laneq_s32(vreinterpretq_s32_s16(v.low), i));
-        return {one, one};
-    }
-    static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return {dot_half(total.low, a.low, b.low), dot_half(total.high, a.high, b.high)}; }
 
     using Sums = Ints;
     static constexpr int products = 4;
     static constexpr int sum_max = INT32_MAX;
-    static constexpr int signed_input_max = 127;
+    static constexpr int unsigned_max = 127;  // multiplied as signed bytes
     // Six rows: their sums, the totals over sub-blocks and two groups of weights fill 28 registers of the 32.
-    static constexpr size_t byte_panels = 1, byte_rows = 6, signed_panels = 1, signed_rows = 6;
+    static constexpr size_t byte_vectors = 1, byte_rows = 6, float_vectors = 2, float_rows = 4;
 
     static Sums zero_sums() { return zero_ints(); }
     // Quants stay below 64, so as signed bytes they are the same.
@@ -196,8 +181,7 @@ struct Neon : NeonFloats {
 
     using SignedBytes = Bytes;
     static SignedBytes signed_weights(Bytes v) { return v; }
-    static Ints add_bias(Ints bias, SignedBytes) { return bias; }
-    // Column c of the sums of P panels, with 4 inputs.
+    // Column c of the sums of P vectors, with 4 inputs.
     template <size_t P, size_t C>
     static void dot_s8(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
         const int8x16_t inputs = vreinterpretq_s8_s32(splat4(x));
@@ -224,8 +208,6 @@ struct Neon : NeonFloats {
         vst1q_s8(p, vcombine_s8(vmovn_s16(narrow(a)), vmovn_s16(narrow(b))));
         vst1q_s8(p + 16, vcombine_s8(vmovn_s16(narrow(c)), vmovn_s16(narrow(d))));
     }
-    // The sum of 32 bytes, in every lane.
-    static Ints sum_of_32(const int8_t* q) { return splat_int(vaddlvq_s8(vld1q_s8(q)) + vaddlvq_s8(vld1q_s8(q + 16))); }
     // Of 32 bytes, two sums.
     static void sums_of_16(const int8_t* q, int16_t* sums) {
         sums[0] = vaddlvq_s8(vld1q_s8(q));

@@ -12,7 +12,7 @@
 namespace kylin {
 namespace {
 
-void scalar_quantize_q8_0(const float* x, BlockQ8_0* y, int n) {
+void scalar_quantize_q8_0(const float* x, ActivationQ8_0* y, int n) {
     for (int b = 0; b < n / 32; ++b, x += 32) {
         float amax = 0;
         bool finite = true;
@@ -23,12 +23,16 @@ void scalar_quantize_q8_0(const float* x, BlockQ8_0* y, int n) {
         const float d = amax / 127.0f;
         const float inverse = d != 0.0f ? 1.0f / d : 0.0f;
         const bool scalable = finite && std::isfinite(inverse);
-        y[b].d = finite ? f32_to_f16(d) : f16_nan;
-        for (int i = 0; i < 32; ++i) y[b].qs[i] = scalable ? static_cast<int8_t>(std::round(x[i] * inverse)) : int8_t{0};
+        y[b].d = finite ? f16_to_f32(f32_to_f16(d)) : std::numeric_limits<float>::quiet_NaN();
+        y[b].sum = 0;
+        for (int i = 0; i < 32; ++i) {
+            y[b].qs[i] = scalable ? static_cast<int8_t>(std::round(x[i] * inverse)) : int8_t{0};
+            y[b].sum += y[b].qs[i];
+        }
     }
 }
 
-void scalar_quantize_q8_k(const float* x, BlockQ8_K* y, int n) {
+void scalar_quantize_q8_k(const float* x, ActivationQ8_K* y, int n) {
     for (int b = 0; b < n / 256; ++b, x += 256) {
         float largest = 0;  // in magnitude, the first of equals, with its sign
         bool finite = true;
@@ -37,20 +41,21 @@ void scalar_quantize_q8_k(const float* x, BlockQ8_K* y, int n) {
             if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
         }
         const float inverse = finite && largest != 0.0f ? -127.0f / largest : 0.0f;
-        y[b] = BlockQ8_K{};
+        y[b] = ActivationQ8_K{};
         if (!finite) y[b].d = std::numeric_limits<float>::quiet_NaN();
         if (inverse == 0.0f || !std::isfinite(inverse)) continue;
         y[b].d = 1.0f / inverse;
         for (int i = 0; i < 256; ++i) {
             y[b].qs[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));  // half to even
-            y[b].bsums[i / 16] = static_cast<int16_t>(y[b].bsums[i / 16] + y[b].qs[i]);
+            y[b].sums_of_16[i / 16] = static_cast<int16_t>(y[b].sums_of_16[i / 16] + y[b].qs[i]);
+            y[b].sums_of_32[i / 32] = static_cast<int16_t>(y[b].sums_of_32[i / 32] + y[b].qs[i]);
         }
     }
 }
 
 // Input i (of 32) of output o: its place in 4 pairs of groups.
-int nibble_at(const uint8_t (&pairs)[4][32], int o, int i) { return pairs[i / 4 % 4][4 * o + i % 4] >> (i < 16 ? 0 : 4) & 15; }
-int fifth_bit_at(const uint8_t (&high)[32], int o, int i) { return (high[4 * o + i % 4] >> (i / 4) & 1) << 4; }
+int nibble_at(const uint8_t (&pairs)[4][64], int o, int i) { return pairs[i / 4 % 4][4 * o + i % 4] >> (i < 16 ? 0 : 4) & 15; }
+int fifth_bit_at(const uint8_t (&high)[64], int o, int i) { return (high[4 * o + i % 4] >> (i / 4) & 1) << 4; }
 
 int quant(const PanelQ4K& w, int o, int i) { return nibble_at(w.quants[i / 32], o, i % 32); }
 int quant(const PanelQ5K& w, int o, int i) {
@@ -64,7 +69,7 @@ int quant(const PanelQ6K& w, int o, int i) {
 template <class Panel>
 float dot_with_mins(const std::byte* panel, int o, const std::byte* row, int width) {
     const auto* w = reinterpret_cast<const Panel*>(panel);
-    const auto* x = reinterpret_cast<const BlockQ8_K*>(row);
+    const auto* x = reinterpret_cast<const ActivationQ8_K*>(row);
     float total = 0;
     for (int b = 0; b < width / 256; ++b, ++w, ++x) {
         int isum = 0, msum = 0;
@@ -80,7 +85,7 @@ float dot_with_mins(const std::byte* panel, int o, const std::byte* row, int wid
 
 float dot_q6_k(const std::byte* panel, int o, const std::byte* row, int width) {
     const auto* w = reinterpret_cast<const PanelQ6K*>(panel);
-    const auto* x = reinterpret_cast<const BlockQ8_K*>(row);
+    const auto* x = reinterpret_cast<const ActivationQ8_K*>(row);
     float total = 0;
     for (int b = 0; b < width / 256; ++b, ++w, ++x) {
         int isum = 0;
@@ -99,7 +104,7 @@ int weight(const PanelQ5_1& w, int o, int i) { return nibble_at(w.quants, o, i) 
 template <class Panel>
 float dot_blocks(const std::byte* panel, int o, const std::byte* row, int width) {
     const auto* w = reinterpret_cast<const Panel*>(panel);
-    const auto* x = reinterpret_cast<const BlockQ8_0*>(row);
+    const auto* x = reinterpret_cast<const ActivationQ8_0*>(row);
     float total = 0;
     for (int b = 0; b < width / 32; ++b, ++w, ++x) {
         int isum = 0, xsum = 0;
@@ -107,7 +112,7 @@ float dot_blocks(const std::byte* panel, int o, const std::byte* row, int width)
             isum += weight(*w, o, i) * x->qs[i];
             xsum += x->qs[i];
         }
-        const float dx = f16_to_f32(x->d);
+        const float dx = x->d;
         total = std::fma(f16_to_f32(w->d[o]) * dx, static_cast<float>(isum), total);
         if constexpr (requires { w->m; }) total = std::fma(f16_to_f32(w->m[o]) * dx, static_cast<float>(xsum), total);
     }

@@ -10,7 +10,6 @@ struct X86Lanes : X86Floats {
     using Bytes = __m256i;  // 32 bytes
     using Pairs = __m256i;  // 8 pairs of int16
 
-    static Floats splat_f16(uint16_t v) { return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<short>(v))); }
     static Floats load_bf16(const uint16_t* p) {
         return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))), 16));
     }
@@ -24,7 +23,6 @@ struct X86Lanes : X86Floats {
         return _mm256_set1_epi32(v);
     }
     static Bytes or_bytes(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
-    static Bytes sub_bytes(Bytes a, Bytes b) { return _mm256_sub_epi8(a, b); }
     static Bytes low_nibbles(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
     static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
@@ -34,15 +32,6 @@ struct X86Lanes : X86Floats {
     static Pairs pairs_u8(const void* p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs pairs_s8(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs splat_pair(const int16_t* p) { return splat4(p); }
-    // From the 16 sums of 16: the 8 sums of 32, twice. They fit in int16.
-    static Pairs sums_of_32(const int16_t* bsums) {
-        const __m128i* p = reinterpret_cast<const __m128i*>(bsums);
-        return _mm256_broadcastsi128_si256(_mm_hadd_epi16(_mm_loadu_si128(p), _mm_loadu_si128(p + 1)));
-    }
-    template <int i>
-    static Pairs pair(Pairs v) {
-        return _mm256_shuffle_epi32(v, i * 0x55);
-    }
 
     static Ints max_ints(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
     static Ints magnitude_bits(Floats v) { return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX)); }
@@ -71,13 +60,6 @@ struct X86Lanes : X86Floats {
         const Bytes mixed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
         const Bytes ordered = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), ordered);
-    }
-    // The sum of 32 bytes, in every lane.
-    static Ints sum_of_32(const int8_t* q) {
-        const Ints eights = _mm256_sad_epu8(_mm256_xor_si256(load_bytes(q), splat_byte(-128)), zero_ints());  // of q + 128, unsigned
-        const __m128i halves = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
-        const __m128i sum = _mm_add_epi32(halves, _mm_shuffle_epi32(halves, 0x4e));
-        return _mm256_sub_epi32(_mm256_broadcastd_epi32(sum), splat_int(32 * 128));
     }
     // Of 32 bytes, two sums.
     static void sums_of_16(const int8_t* q, int16_t* sums) {

@@ -16,13 +16,13 @@ void matmul(const MatmulTask& task) {
         case BlockType::q6_k:
             return walk_tiles<V, SuperBlocksQ6K<V>>(task);
         case BlockType::q8_0:
-            return walk_tiles<V, SignedBlocks<V, EightBits<V>>>(task);
+            return walk_tiles<V, BlocksQ8_0<V>>(task);
         case BlockType::q4_0:
-            return walk_tiles<V, OffsetBlocks<V, FourBits<V, PanelQ4_0>>>(task);
+            return walk_tiles<V, UnsignedBlocks<V, FourBits<V, PanelQ4_0>>>(task);
         case BlockType::q4_1:
             return walk_tiles<V, UnsignedBlocks<V, FourBits<V, PanelQ4_1>>>(task);
         case BlockType::q5_0:
-            return walk_tiles<V, OffsetBlocks<V, FiveBits<V, PanelQ5_0>>>(task);
+            return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_0>>>(task);
         case BlockType::q5_1:
             return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_1>>>(task);
         case BlockType::f16:

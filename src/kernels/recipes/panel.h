@@ -1,13 +1,13 @@
-// The packed layouts: what lies in one panel (8 outputs of a weight matrix), type by type.
+// The packed layouts: what lies in one panel (16 outputs of a weight matrix), type by type.
 //
-// A *group* is 4 consecutive inputs of 8 outputs: 32 bytes, byte 4 * output + j is input j of the group. So a vector of int32 lanes
-// holds one output per lane, and a dot product needs no sum across lanes.
+// A *group* is 4 consecutive inputs of 16 outputs: 64 bytes, byte 4 * output + j is input j of the group. So a vector of int32 lanes
+// holds one output per lane, and a dot product needs no sum across lanes. A vector of 8 lanes reads half of every field.
 //
 //   q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1   n_blocks * Panel... below
-//   f32 f16 bf16                              width * element[8]
+//   f32 f16 bf16                              width * element[16]
 //
-// One row reads a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place of their
-// own, or two panels at once, the processor no longer fetches ahead: 6 to 13 GB/s instead of 20 to 25 on a Zen 4 core.
+// One row, or a few, read a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place
+// of their own, or two panels at once, the processor no longer fetches ahead: 6 to 13 GB/s instead of 20 to 25 on a Zen 4 core.
 //
 // Nibbles: of each 32 inputs, byte b of pair i holds group i in its low and group i + 4 in its high nibble.
 // Every panel is padded to 64 bytes; the outputs that pad the last panel are zeros.
@@ -24,58 +24,58 @@ inline constexpr int float_chunk = 64;  // inputs that F32, F16 and BF16 weights
 
 // Super-blocks of 256 inputs, 8 sub-blocks of 32: value = d * scale * q - dmin * min.
 struct PanelQ4K {
-    uint16_t d[8], dmin[8];    // F16
-    uint8_t scales[8][8];      // [sub-block][output], 6 bits
-    uint8_t mins[4][8][2];     // [sub-block / 2][output][sub-block % 2], 6 bits
-    uint8_t quants[8][4][32];  // [sub-block][pair of groups]
+    uint16_t d[16], dmin[16];  // F16
+    uint8_t scales[8][16];     // [sub-block][output], 6 bits
+    uint8_t mins[4][16][2];    // [sub-block / 2][output][sub-block % 2], 6 bits
+    uint8_t quants[8][4][64];  // [sub-block][pair of groups]
 };
 struct PanelQ5K {
-    uint16_t d[8], dmin[8];
-    uint8_t scales[8][8];
-    uint8_t mins[4][8][2];
+    uint16_t d[16], dmin[16];
+    uint8_t scales[8][16];
+    uint8_t mins[4][16][2];
     struct {
-        uint8_t high[32];  // bit i is the fifth bit of group i
-        uint8_t quants[4][32];
+        uint8_t high[64];  // bit i is the fifth bit of group i
+        uint8_t quants[4][64];
     } sub_blocks[8];
 };
 
 // Super-blocks of 256 inputs, 16 sub-blocks of 16: value = d * scale * (q - 32).
 // Of the four groups of a sub-block: bits 2i and 2i + 1 of `high` are the upper bits of group i; the lower ones are nibbles.
 struct PanelQ6K {
-    float d[8];              // F16 in the file; held as F32 so that the vectors stay aligned
-    int8_t scales[8][8][2];  // [sub-block / 2][output][sub-block % 2]
+    float d[16];              // F16 in the file; held as F32 so that the vectors stay aligned
+    int8_t scales[8][16][2];  // [sub-block / 2][output][sub-block % 2]
     struct {
-        uint8_t high[32];
-        uint8_t low[2][32];  // low nibble group 0, high nibble group 1; then 2 and 3
+        uint8_t high[64];
+        uint8_t low[2][64];  // low nibble group 0, high nibble group 1; then 2 and 3
     } sub_blocks[16];
 };
 
 // Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16); Q4_1 and Q5_1: d * q + m.
 struct PanelQ8_0 {
-    uint16_t d[8];         // F16
-    int8_t quants[8][32];  // [group]
+    uint16_t d[16];        // F16
+    int8_t quants[8][64];  // [group]
 };
 struct PanelQ4_0 {
-    uint16_t d[8];
-    uint8_t quants[4][32];  // [pair of groups]
+    uint16_t d[16];
+    uint8_t quants[4][64];  // [pair of groups]
 };
 struct PanelQ5_0 {
-    uint16_t d[8];
-    uint8_t high[32];  // bit i is the fifth bit of group i
-    uint8_t quants[4][32];
+    uint16_t d[16];
+    uint8_t high[64];  // bit i is the fifth bit of group i
+    uint8_t quants[4][64];
 };
 struct PanelQ4_1 {
-    uint16_t d[8], m[8];
-    uint8_t quants[4][32];
+    uint16_t d[16], m[16];
+    uint8_t quants[4][64];
 };
 struct PanelQ5_1 {
-    uint16_t d[8], m[8];
-    uint8_t high[32];
-    uint8_t quants[4][32];
+    uint16_t d[16], m[16];
+    uint8_t high[64];
+    uint8_t quants[4][64];
 };
 
-static_assert(sizeof(PanelQ4K) == 1184 && sizeof(PanelQ5K) == 1440 && sizeof(PanelQ6K) == 1696);
-static_assert(sizeof(PanelQ8_0) == 272 && sizeof(PanelQ4_0) == 144 && sizeof(PanelQ5_0) == 176);
-static_assert(sizeof(PanelQ4_1) == 160 && sizeof(PanelQ5_1) == 192);
+static_assert(sizeof(PanelQ4K) == 2368 && sizeof(PanelQ5K) == 2880 && sizeof(PanelQ6K) == 3392);
+static_assert(sizeof(PanelQ8_0) == 544 && sizeof(PanelQ4_0) == 288 && sizeof(PanelQ5_0) == 352);
+static_assert(sizeof(PanelQ4_1) == 320 && sizeof(PanelQ5_1) == 384);
 
 }  // namespace kylin

@@ -2,12 +2,12 @@
 // isa/scalar.cpp). What the reference leaves undefined is defined here: a block with a NaN or an infinity gets d = NaN, so that every
 // output it touches shows it; a block too small for its inverse scale to be finite counts as zeros.
 #pragma once
-#include "gguf/block_types.h"
+#include "kernels/kernels.h"
+#include "kernels/recipes/vector.h"
 
 namespace kylin {
 
 inline constexpr int f32_infinity_bits = 0x7f800000;  // magnitudes compare as integers, NaN above infinity
-inline constexpr uint16_t f16_nan = 0x7e00;
 
 // The bits of the largest |x| of n values, n a multiple of 8.
 template <class V>
@@ -18,18 +18,21 @@ int32_t largest_magnitude(const float* x, int n) {
 }
 
 template <class V>
-void quantize_q8_0(const float* x, BlockQ8_0* y, int n) {
+void quantize_q8_0(const float* x, ActivationQ8_0* y, int n) {
     for (int b = 0; b < n / 32; ++b, x += 32) {
         const int32_t amax_bits = largest_magnitude<V>(x, 32);
         const float d = __builtin_bit_cast(float, amax_bits) / 127.0f;
         const float inverse = d != 0.0f ? 1.0f / d : 0.0f;
         const bool finite = amax_bits < f32_infinity_bits;
-        y[b].d = finite ? V::to_f16(d) : f16_nan;
+        y[b].d = finite ? f16_to_f32(V::to_f16(d)) : __builtin_nanf("");
         const bool scalable = finite && __builtin_isfinite(inverse);
         const typename V::Floats scale = V::splat(scalable ? inverse : 0.0f);
         typename V::Ints q[4];
         for (int i = 0; i < 4; ++i) q[i] = scalable ? V::round_half_away(V::mul(V::load_f32(x + 8 * i), scale)) : V::zero_ints();
         V::store_s8(y[b].qs, q[0], q[1], q[2], q[3]);
+        int16_t sums[2];
+        V::sums_of_16(y[b].qs, sums);
+        y[b].sum = sums[0] + sums[1];
     }
 }
 
@@ -43,7 +46,7 @@ float first_of_magnitude(const float* x, int32_t bits) {
 }
 
 template <class V>
-void quantize_q8_k(const float* x, BlockQ8_K* y, int n) {
+void quantize_q8_k(const float* x, ActivationQ8_K* y, int n) {
     for (int b = 0; b < n / 256; ++b, x += 256) {
         const int32_t amax_bits = largest_magnitude<V>(x, 256);
         const bool finite = amax_bits < f32_infinity_bits;
@@ -59,7 +62,9 @@ void quantize_q8_k(const float* x, BlockQ8_K* y, int n) {
             typename V::Ints q[4];
             for (int j = 0; j < 4; ++j) q[j] = V::round_half_even(V::mul(V::load_f32(x + i + 8 * j), scale));
             V::store_s8(y[b].qs + i, q[0], q[1], q[2], q[3]);
-            V::sums_of_16(y[b].qs + i, y[b].bsums + i / 16);
+            int16_t* sums = y[b].sums_of_16 + i / 16;
+            V::sums_of_16(y[b].qs + i, sums);
+            y[b].sums_of_32[i / 32] = static_cast<int16_t>(sums[0] + sums[1]);
         }
     }
 }

@@ -11,7 +11,7 @@ namespace kylin {
 // Format: Element and load(elements of one input).
 template <class V, class Format>
 struct FloatColumns {
-    static constexpr size_t panels = 2, rows = 4;  // 8 sums in flight hide the latency of fma on two pipes
+    static constexpr size_t vectors = V::float_vectors, rows = V::float_rows;
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -30,15 +30,20 @@ private:
     static void sum_chunk(const TileInput& in, int first, int n, typename V::Floats (&part)[P][C]) {
         const typename Format::Element* w[P];
         const float* x[C];
-        for (size_t p = 0; p < P; ++p)
-            w[p] = reinterpret_cast<const typename Format::Element*>(in.panel + p * in.panel_bytes) + panel_outputs * first;
+        for (size_t p = 0; p < P; ++p) {
+            const auto column = in.weights<V, typename Format::Element>(p, panel_outputs * first);
+            w[p] = column.at + column.o;
+        }
         for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const float*>(in.x + c * in.x_stride) + first;
         typename V::Floats sum[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
         for (int i = 0; i < n; ++i) {
             typename V::Floats wi[P];
-            for (size_t p = 0; p < P; ++p) wi[p] = Format::load(w[p] + panel_outputs * i);
+            for (size_t p = 0; p < P; ++p) {
+                wi[p] = Format::load(w[p] + panel_outputs * i);
+                fetch_ahead<C>(w[p] + panel_outputs * i);
+            }
             for (size_t c = 0; c < C; ++c) {
                 const typename V::Floats xi = V::splat(x[c][i]);
                 for (size_t p = 0; p < P; ++p) sum[p][c] = V::fma(wi[p], xi, sum[p][c]);

@@ -24,27 +24,27 @@ static_assert(int64_t{32} * 32 * q8_max * 128 < (1 << 24));
 template <class V, class Format>
 struct SuperBlocks {
     using Block = typename Format::Block;
-    static constexpr size_t panels = V::byte_panels, rows = V::byte_rows;
+    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static_assert(Format::groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
-            const Block* w[P];
-            for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const Block*>(in.panel + p * in.panel_bytes) + b;
-            const BlockQ8_K* x[C];
-            for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
+            Weights<Block> w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Block>(p, b);
+            const ActivationQ8_K* x[C];
+            for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
             for (int s = 0; s < 8; ++s) add_sub_block<P, C>(w, s, x, isum);
             for (size_t p = 0; p < P; ++p) {
-                const typename V::Floats d = V::load_f16(w[p]->d), dmin = V::load_f16(w[p]->dmin);
+                const typename V::Floats d = V::load_f16(w[p]->d + w[p].o), dmin = V::load_f16(w[p]->dmin + w[p].o);
                 for (size_t c = 0; c < C; ++c) {
                     const typename V::Floats dy = V::splat(x[c]->d);
                     total[p][c] = V::fma(V::mul(d, dy), V::to_float(isum[p][c]), total[p][c]);
-                    total[p][c] = V::fnma(V::mul(dmin, dy), V::to_float(sum_mins(*w[p], *x[c])), total[p][c]);
+                    total[p][c] = V::fnma(V::mul(dmin, dy), V::to_float(sum_mins(w[p], *x[c])), total[p][c]);
                 }
             }
         }
@@ -52,19 +52,21 @@ struct SuperBlocks {
 
 private:
     template <size_t P, size_t C>
-    static void add_sub_block(const Block* const (&w)[P], int s, const BlockQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+    static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p)
+        for (size_t p = 0; p < P; ++p) {
+            fetch_ahead<C>(w[p].at, s, 8);
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+        }
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
-            for (size_t p = 0; p < P; ++p) Format::weights(*w[p], s, i, low[p], high[p]);
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, low[p], high[p]);
             for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + 32 * s + 4 * i);
             for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + 32 * s + 16 + 4 * i);
             if ((2 * i + 2) % Format::groups_per_sum == 0)
                 for (size_t p = 0; p < P; ++p) {
-                    const typename V::Scales scale = V::scales(w[p]->scales[s]);
+                    const typename V::Scales scale = V::scales(w[p]->scales[s] + w[p].o);
                     for (size_t c = 0; c < C; ++c) {
                         isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale);
                         dot[p][c] = V::zero_sums();
@@ -73,13 +75,10 @@ private:
         }
     }
 
-    static typename V::Ints sum_mins(const Block& w, const BlockQ8_K& x) {
-        const typename V::Pairs sums = V::sums_of_32(x.bsums);
+    static typename V::Ints sum_mins(Weights<Block> w, const ActivationQ8_K& x) {
         typename V::Ints msum = V::zero_ints();
-        msum = V::dot_pairs(msum, V::pairs_u8(w.mins[0]), V::template pair<0>(sums));
-        msum = V::dot_pairs(msum, V::pairs_u8(w.mins[1]), V::template pair<1>(sums));
-        msum = V::dot_pairs(msum, V::pairs_u8(w.mins[2]), V::template pair<2>(sums));
-        return V::dot_pairs(msum, V::pairs_u8(w.mins[3]), V::template pair<3>(sums));
+        for (int i = 0; i < 4; ++i) msum = V::dot_pairs(msum, V::pairs_u8(w->mins[i] + w.o), V::splat_pair(x.sums_of_32 + 2 * i));
+        return msum;
     }
 };
 
@@ -88,8 +87,8 @@ struct FormatQ4K {
     using Block = PanelQ4K;
     static constexpr int max = 15;
     static constexpr int groups_per_sum = 8;
-    static void weights(const Block& w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
-        const typename V::Bytes q = V::load_bytes(w.quants[s][i]);
+    static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
+        const typename V::Bytes q = V::load_bytes(w->quants[s][i] + 4 * w.o);
         low = V::low_nibbles(q);
         high = V::high_nibbles(q);
     }
@@ -100,8 +99,8 @@ struct FormatQ5K {
     using Block = PanelQ5K;
     static constexpr int max = 31;
     static constexpr int groups_per_sum = 8 * V::products * max * q8_max <= V::sum_max ? 8 : 4;
-    static void weights(const Block& w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
-        const typename V::Bytes q = V::load_bytes(w.sub_blocks[s].quants[i]), h = V::load_bytes(w.sub_blocks[s].high);
+    static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
+        const typename V::Bytes q = V::load_bytes(w->sub_blocks[s].quants[i] + 4 * w.o), h = V::load_bytes(w->sub_blocks[s].high + 4 * w.o);
         low = V::or_bytes(V::low_nibbles(q), V::bit_as_16(h, i));
         high = V::or_bytes(V::high_nibbles(q), V::bit_as_16(h, i + 4));
     }
@@ -109,7 +108,7 @@ struct FormatQ5K {
 
 template <class V>
 struct SuperBlocksQ6K {
-    static constexpr size_t panels = V::byte_panels, rows = V::byte_rows;
+    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int groups_per_sum = 4 * V::products * 63 * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * 63 * q8_max <= V::sum_max);
 
@@ -117,16 +116,16 @@ struct SuperBlocksQ6K {
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
-            const PanelQ6K* w[P];
-            for (size_t p = 0; p < P; ++p) w[p] = reinterpret_cast<const PanelQ6K*>(in.panel + p * in.panel_bytes) + b;
-            const BlockQ8_K* x[C];
-            for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const BlockQ8_K*>(in.x + c * in.x_stride) + b;
+            Weights<PanelQ6K> w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, PanelQ6K>(p, b);
+            const ActivationQ8_K* x[C];
+            for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
-                for (size_t c = 0; c < C; ++c) isum[p][c] = offset(*w[p], *x[c]);
+                for (size_t c = 0; c < C; ++c) isum[p][c] = offset(w[p], *x[c]);
             for (int s = 0; s < 16; ++s) add_sub_block<P, C>(w, s, x, isum);
             for (size_t p = 0; p < P; ++p) {
-                const typename V::Floats d = V::load_f32(w[p]->d);
+                const typename V::Floats d = V::load_f32(w[p]->d + w[p].o);
                 for (size_t c = 0; c < C; ++c) total[p][c] = V::fma(V::mul(d, V::splat(x[c]->d)), V::to_float(isum[p][c]), total[p][c]);
             }
         }
@@ -134,24 +133,27 @@ struct SuperBlocksQ6K {
 
 private:
     // The products are those of q, not of q - 32: minus 32 times the sum of scale * x.
-    static typename V::Ints offset(const PanelQ6K& w, const BlockQ8_K& x) {
+    static typename V::Ints offset(Weights<PanelQ6K> w, const ActivationQ8_K& x) {
         typename V::Ints sum = V::zero_ints();
-        for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(w.scales[s]), V::splat_pair(x.bsums + 2 * s));
+        for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(w->scales[s] + w.o), V::splat_pair(x.sums_of_16 + 2 * s));
         return V::sub_ints(V::zero_ints(), V::template shift_left<5>(sum));
     }
 
     template <size_t P, size_t C>
-    static void add_sub_block(const PanelQ6K* const (&w)[P], int s, const BlockQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+    static void add_sub_block(const Weights<PanelQ6K> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p)
+        for (size_t p = 0; p < P; ++p) {
+            fetch_ahead<C>(w[p].at, s, 16);
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+        }
         typename V::Scales scale[P];
-        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2], s % 2);
+        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
             for (size_t p = 0; p < P; ++p) {
-                const typename V::Bytes q = V::load_bytes(w[p]->sub_blocks[s].low[i]), h = V::load_bytes(w[p]->sub_blocks[s].high);
+                const typename V::Bytes q = V::load_bytes(w[p]->sub_blocks[s].low[i] + 4 * w[p].o),
+                                        h = V::load_bytes(w[p]->sub_blocks[s].high + 4 * w[p].o);
                 first[p] = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
                 second[p] = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
             }
