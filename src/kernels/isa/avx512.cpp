@@ -1,5 +1,5 @@
-// The kernels for AVX-512 with VNNI: exact int32 dot products of bytes. A matmul's vectors have 512 bits, one for the 16 outputs of a
-// panel; all else is in 256 bits.
+// The kernels for AVX-512 with VNNI: exact int32 dot products of bytes. Matmul and attention, where the time goes, are in 512-bit vectors;
+// the operations on single rows are in 256 bits.
 #include "kernels/dispatch.h"
 #include "kernels/isa/x86_lanes.h"
 #include "kernels/recipes/attention.h"
@@ -10,25 +10,35 @@
 namespace kylin {
 namespace {
 
-// What the matmul recipes need, in vectors of 16 lanes.
-struct Avx512Panel {
+// Vectors of 16 lanes: what the recipes of matmul and attention need. One holds the 16 outputs of a panel.
+struct Avx512 {
     static constexpr int lanes = 16;
+    static constexpr int registers = 32;
     static constexpr size_t byte_vectors = 1, byte_rows = 8, float_vectors = 1, float_rows = 8;
     using Floats = __m512;
     using Ints = __m512i;
     using Bytes = __m512i;  // 64 bytes
     using Pairs = __m512i;  // 16 pairs of int16
+    using Mask = __mmask16;
 
     static Floats zero() { return _mm512_setzero_ps(); }
     static Floats splat(float x) { return _mm512_set1_ps(x); }
     static Floats load_f32(const float* p) { return _mm512_loadu_ps(p); }
+    static Floats load_f32(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
     static Floats load_f16(const uint16_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+    static Floats load_f16(const uint16_t* p, int n) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p)); }
     static Floats load_bf16(const uint16_t* p) {
         return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
     }
     static void store(float* p, Floats a) { _mm512_storeu_ps(p, a); }
-    static void store(float* p, Floats a, int n) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), a); }
+    static void store(float* p, Floats a, int n) { _mm512_mask_storeu_ps(p, first(n), a); }
+    static Mask first(int n) { return n >= lanes ? Mask{0xffff} : n <= 0 ? Mask{0} : static_cast<Mask>((1u << n) - 1); }
+    static Floats select(Mask m, Floats a, Floats b) { return _mm512_mask_blend_ps(m, b, a); }
     static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+    static Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+    static Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+    static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+    static Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
     static Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
     static Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
     static Floats fnma(Floats a, Floats b, Floats c) { return _mm512_fnmadd_ps(a, b, c); }
@@ -36,10 +46,17 @@ struct Avx512Panel {
 
     static Ints zero_ints() { return _mm512_setzero_si512(); }
     static Ints splat_int(int32_t x) { return _mm512_set1_epi32(x); }
+    static Ints bits(Floats a) { return _mm512_castps_si512(a); }
+    static Floats from_bits(Ints a) { return _mm512_castsi512_ps(a); }
+    static Ints add_ints(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
     static Ints sub_ints(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
     template <int n>
     static Ints shift_left(Ints a) {
         return _mm512_slli_epi32(a, n);
+    }
+    template <int n>
+    static Ints shift_right(Ints a) {
+        return _mm512_srai_epi32(a, n);
     }
 
     static Bytes load_bytes(const void* p) { return _mm512_loadu_si512(p); }
@@ -97,13 +114,13 @@ const Kernels avx512_kernels = {
     .name = "avx512",
     .quantize_q8_0 = quantize_q8_0<X86Lanes>,
     .quantize_q8_k = quantize_q8_k<X86Lanes>,
-    .matmul = matmul<Avx512Panel>,
+    .matmul = matmul<Avx512>,
     .rms_norm = rms_norm<X86Lanes>,
     .rope = rope<X86Lanes>,
     .silu_mul = silu_mul<X86Lanes>,
     .add = add<X86Lanes>,
     .store_kv = store_kv<X86Lanes>,
-    .attend = attend<X86Lanes>,
+    .attend = attend<Avx512>,
 };
 
 }  // namespace kylin

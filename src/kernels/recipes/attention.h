@@ -204,8 +204,9 @@ private:
     void multiply_block(PageLines<Element> b, size_t n_lines) {
         if (n_ - begin_ <= direct_queries) return multiply<V>(rows_ + begin_, n_ - begin_, b);
         for (size_t i = 0; i < n_lines; ++i)
-            for_each_vector<V>(static_cast<int>(b.n_columns),
-                               [&](int j, auto... tail) { V::store(block_[i] + j, load<V>(b.at + i * b.stride + j, tail...), tail...); });
+            for_each_vector<V>(static_cast<int>(b.n_columns), [&](int j, auto... tail) {
+                V::store(block_[i] + j, b.template load<V>(i, static_cast<size_t>(j), tail...), tail...);
+            });
         multiply<V>(rows_ + begin_, n_ - begin_, BlockLines{block_[0], block, b.n_columns});
     }
 
