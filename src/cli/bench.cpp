@@ -1,7 +1,9 @@
-// kylin bench: tokens per second, and how far that is from what the machine can do; side by side with llama.cpp on request.
+// kylin bench: tokens per second, and how far that is from what the machine can do; side by side with llama.cpp, or with Kylin without
+// one of its techniques, on request.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -19,9 +21,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Settings {
-    std::string model, against, kv = "f16", isa, flash = "off";
+    std::string model, against, kv = "f16", isa, against_isa, flash = "off";
+    std::vector<std::string> without;
     std::vector<int> prompts = {512}, depths = {0}, streams;
-    int n_decode = 32, n_threads = 0, n_ubatch = 512, repeats = 5;
+    int n_decode = 32, n_threads = 0, n_ubatch = 0, repeats = 5;
     bool json = false, profile = false;
 };
 
@@ -89,10 +92,12 @@ public:
                                    .n_ubatch = s_.n_ubatch,
                                    .n_streams = s_.streams.empty() ? 1 : std::ranges::max(s_.streams),
                                    .kv = s_.kv == "f32" ? KvType::f32 : KvType::f16,
-                                   .isa = s_.isa};
+                                   .isa = s_.isa,
+                                   .without = {}};
         const auto ours = load(options);
         std::unique_ptr<BenchRunner> theirs;
         if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, s_.flash == "on");
+        if (s_.against == "kylin") theirs = load(altered(options));
 
         std::vector<Result> results;
         {
@@ -111,6 +116,18 @@ private:
     static std::unique_ptr<BenchRunner> load(const BenchOptions& options) {
         ProgressBar bar("loading");
         return make_kylin_runner(options, [&](double share) { bar.show(share); });
+    }
+
+    BenchOptions altered(BenchOptions options) const {
+        if (!s_.against_isa.empty()) options.isa = s_.against_isa;
+        for (const TechniqueInfo& t : techniques)
+            if (std::ranges::find(s_.without, t.name) != s_.without.end()) options.without.push_back(t.technique);
+        return options;
+    }
+    std::string against() const {
+        if (s_.against == "llama.cpp") return s_.against;
+        return fmt::format("kylin{}{}{}{}", s_.against_isa.empty() ? "" : " with ", s_.against_isa, s_.without.empty() ? "" : " without ",
+                           fmt::join(s_.without, ", "));
     }
 
     int context() const {
@@ -153,7 +170,7 @@ private:
                   {"read_bandwidth_bytes_per_second", bandwidth},
                   {"matmul_macs_per_second", macs},
                   {"matmul_type", info(cost.main_type).name}};
-        if (theirs) j["llama.cpp"] = {{"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
+        if (theirs) j["against"] = {{"name", against()}, {"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
         for (const Result& r : results) {
             j["results"].push_back(row(r, cost, bandwidth, macs));
             if (s_.profile) j["results"].back()["profile"] = profile(r);
@@ -178,7 +195,7 @@ private:
             std::vector<double> ratios;
             for (size_t i = 0; i < r.ours.size(); ++i) ratios.push_back(r.theirs[i] / r.ours[i]);
             const auto [least, most] = std::ranges::minmax(ratios);
-            j["llama.cpp_tokens_per_second"] = r.work.n_tokens() / median(r.theirs);
+            j["against_tokens_per_second"] = r.work.n_tokens() / median(r.theirs);
             j["ratio"] = median(ratios);
             j["ratio_least"] = least;
             j["ratio_most"] = most;
@@ -221,23 +238,25 @@ private:
         fmt::print("load {:.2f} s, peak memory {:.0f} MiB\n", j["load_seconds"].get<double>(), j["peak_bytes"].get<double>() / (1 << 20));
         fmt::print("limits here: reads {:.1f} GB/s, {} kernel {:.0f} GMAC/s\n\n", j["read_bandwidth_bytes_per_second"].get<double>() / 1e9,
                    j["matmul_type"].get<std::string>(), j["matmul_macs_per_second"].get<double>() / 1e9);
-        const bool pairs = j.contains("llama.cpp");
-        fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit", pairs ? "   llama.cpp   ratio (least .. most)" : "");
+        const bool pairs = j.contains("against");
+        const std::string name = pairs ? j["against"]["name"].get<std::string>() : "";
+        fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit",
+                   pairs ? fmt::format("{:>12}   ratio (least .. most)", name) : "");
         for (const Json& r : j["results"]) {
             const bool prefill = r.contains("share_of_matmul_limit");
             const double share = r[prefill ? "share_of_matmul_limit" : "share_of_read_bandwidth"].get<double>();
             fmt::print("{:<28}{:>12.1f}{:>12.0f} % of {:<5}", r["work"].get<std::string>(), r["tokens_per_second"].get<double>(),
                        100 * share, prefill ? "MACs" : "reads");
             if (pairs)
-                fmt::print("{:>12.1f}   {:.2f} ({:.2f} .. {:.2f})", r["llama.cpp_tokens_per_second"].get<double>(),
-                           r["ratio"].get<double>(), r["ratio_least"].get<double>(), r["ratio_most"].get<double>());
+                fmt::print("{:>12.1f}   {:.2f} ({:.2f} .. {:.2f})", r["against_tokens_per_second"].get<double>(), r["ratio"].get<double>(),
+                           r["ratio_least"].get<double>(), r["ratio_most"].get<double>());
             fmt::print("\n");
             if (r.contains("profile"))
                 print_profile(r["profile"], j["read_bandwidth_bytes_per_second"].get<double>(), j["matmul_macs_per_second"].get<double>());
         }
-        if (pairs)
-            fmt::print("\nllama.cpp: load {:.2f} s, peak memory {:.0f} MiB\n", j["llama.cpp"]["load_seconds"].get<double>(),
-                       j["llama.cpp"]["peak_bytes"].get<double>() / (1 << 20));
+        if (name == "llama.cpp")
+            fmt::print("\nllama.cpp: load {:.2f} s, peak memory {:.0f} MiB\n", j["against"]["load_seconds"].get<double>(),
+                       j["against"]["peak_bytes"].get<double>() / (1 << 20));
     }
 
     Settings s_;
@@ -266,10 +285,21 @@ void add_bench(CLI::App& app) {
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     bench->add_option("-t,--threads", settings->n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
-    bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step")->check(CLI::Range(1, 8192))->capture_default_str();
+    bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step (default: each engine's own, 256 and 512)")
+        ->check(CLI::Range(1, 8192));
     bench->add_option("--kv", settings->kv, "KV cache type")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
     bench->add_option("--isa", settings->isa, "Kernels to use: avx512, avx2, scalar (default: the best)");
-    bench->add_option("--against", settings->against, "Run this engine in turn and print the ratio")->check(CLI::IsMember({"llama.cpp"}));
+    auto* against = bench->add_option("--against", settings->against, "Run this in turn and print the ratio: llama.cpp, or kylin altered")
+                        ->check(CLI::IsMember({"llama.cpp", "kylin"}));
+    std::vector<std::string> names;
+    for (const TechniqueInfo& t : techniques) names.emplace_back(t.name);
+    bench
+        ->add_option("--without", settings->without,
+                     "Techniques that `--against kylin` leaves out: " + fmt::format("{}", fmt::join(names, ", ")))
+        ->delimiter(',')
+        ->check(CLI::IsMember(names))
+        ->needs(against);
+    bench->add_option("--against-isa", settings->against_isa, "Kernels that `--against kylin` uses")->needs(against);
     bench->add_option("--flash-attn", settings->flash, "llama.cpp's flash attention")
         ->check(CLI::IsMember({"on", "off"}))
         ->capture_default_str();

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <sys/resource.h>
 
 #include "cli/bench_runner.h"
+#include "engine/engine.h"
 #include "gguf/file.h"
 #include "model/model.h"
 
@@ -16,7 +18,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Drives the forward pass as the engine does: chunks of n_ubatch rows, logits of the last row only.
 class KylinRunner final : public BenchRunner {
 public:
-    KylinRunner(const BenchOptions& options, const Progress& progress) : n_ubatch_(options.n_ubatch) {
+    KylinRunner(const BenchOptions& options, const Progress& progress)
+        : n_ubatch_(options.n_ubatch ? options.n_ubatch : EngineOptions{}.n_ubatch),
+          last_logits_(std::ranges::find(options.without, Technique::last_logits) == options.without.end()) {
         const auto start = std::chrono::steady_clock::now();
         file_ = std::make_unique<gguf::File>(gguf::File::open(options.model));
         model_ = Model::load(*file_);
@@ -28,7 +32,8 @@ public:
                                .n_pages = static_cast<int>(pages_.size()),
                                .kv = options.kv,
                                .n_threads = options.n_threads,
-                               .isa = options.isa},
+                               .isa = options.isa,
+                               .without = options.without},
                               progress);
         load_seconds_ = seconds_since(start);
     }
@@ -71,6 +76,10 @@ private:
         for (int i = 0; i < n; ++i) batch.tokens.push_back(token(position + i));
         batch.chunks = {{.first_row = 0, .n_rows = n, .first_position = position, .pages = pages_}};
         if (with_logits) batch.outputs = {n - 1};
+        if (!last_logits_) {
+            batch.outputs.resize(static_cast<size_t>(n));
+            std::iota(batch.outputs.begin(), batch.outputs.end(), 0);
+        }
         model_->forward(*math_, batch);
     }
     void step_streams(int position, int n_streams) {
@@ -93,6 +102,7 @@ private:
     }
 
     int n_ubatch_, filled_ = 0, pages_per_stream_ = 0;
+    bool last_logits_;
     double load_seconds_ = 0;
     std::vector<int32_t> pages_;
     std::unique_ptr<gguf::File> file_;

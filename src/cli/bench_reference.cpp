@@ -42,7 +42,7 @@ public:
                                                     "--streams",
                                                     std::to_string(options.n_streams),
                                                     "--ubatch",
-                                                    std::to_string(options.n_ubatch),
+                                                    std::to_string(options.n_ubatch ? options.n_ubatch : 512),
                                                     "--kv",
                                                     options.kv == KvType::f16 ? "f16" : "f32",
                                                     "--flash-attn",

@@ -28,10 +28,11 @@ struct BenchOptions {
     std::filesystem::path model;
     int n_threads;
     int n_context;  // tokens that prefill and decode need at most
-    int n_ubatch;   // rows of one prefill step
+    int n_ubatch;   // rows of one prefill step; 0: the engine's own default
     int n_streams;  // most streams that are decoded together
     KvType kv;
     std::string isa;
+    std::vector<Technique> without;  // Kylin only
 };
 
 // The model must outlive the runner.

@@ -19,7 +19,7 @@ struct SessionOptions {
     std::string model;  // empty: the demo model
     int n_ctx = 0;      // 0: the model's own, at most default_ctx
     int n_threads = 0;  // 0: every usable one
-    int n_ubatch = 512;
+    int n_ubatch = EngineOptions{}.n_ubatch;
     std::string numerics = "fast", kv = "f16", isa;
 
     static constexpr int default_ctx = 8192;

@@ -14,7 +14,7 @@ namespace kylin {
 struct EngineOptions {
     int n_pages;          // of the numerics' KV cache
     int n_sequences = 1;  // at once; the others wait in the order of their arrival
-    int n_ubatch = 512;   // rows of one step; at least n_sequences
+    int n_ubatch = 256;   // rows of one step; at least n_sequences. 5 % faster than 512 on a Zen 4: outputs stay in the cache
 };
 
 // The parts must outlive the engine, and nobody else uses the numerics meanwhile.

@@ -128,9 +128,9 @@ struct ThreadPool::Shared {
     }
 };
 
-ThreadPool::ThreadPool(int n_threads) : shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(int n_threads, bool spins) : shared_(std::make_unique<Shared>()) {
     // With more threads than processors, spinning would keep the one that has work from running.
-    if (n_threads <= usable_threads()) shared_->patience = spin_limit;
+    if (spins && n_threads <= usable_threads()) shared_->patience = spin_limit;
     for (int i = 1; i < n_threads; ++i) shared_->workers.emplace_back([shared = shared_.get()] { shared->serve(); });
 }
 

@@ -7,7 +7,8 @@ namespace kylin {
 
 class ThreadPool {
 public:
-    explicit ThreadPool(int n_threads);  // the caller is one of them; at least 1
+    // The caller is one of the threads; at least 1. A worker that does not spin sleeps as soon as it has nothing to do.
+    explicit ThreadPool(int n_threads, bool spins = true);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
@@ -22,7 +23,8 @@ private:
     std::unique_ptr<Shared> shared_;
 };
 
-// Hardware threads this process may use: its CPU affinity and its control group's quota count. At least 1.
+// Cores that this process may use, two hardware threads of one core counted once: its CPU affinity and its control group's quota count.
+// At least 1.
 int usable_threads();
 
 }  // namespace kylin

@@ -20,7 +20,8 @@ class Fast final : public Numerics {
 public:
     Fast(const Model& model, const NumericsOptions& options, const Progress& progress)
         : kernels_(select_kernels(options.isa)),
-          pool_(options.n_threads ? options.n_threads : usable_threads()),
+          without_(options.without),
+          pool_(options.n_threads ? options.n_threads : usable_threads(), uses(Technique::spinning)),
           kv_(model.config(), options.kv, options.n_pages),
           rope_(model.config().rope) {
         load_weights(model, progress);
@@ -81,6 +82,10 @@ protected:
         for_rows(out, [&](int r) { kernels_.add(row(a, r), row(b, r), row(out, r), out.width); });
     }
     void do_project(std::span<const Value> out, Value x, std::span<const Projection> ps) override {
+        if (ps.size() > 1 && !uses(Technique::shared_regions)) {
+            for (size_t n = 0; n < ps.size(); ++n) do_project(out.subspan(n, 1), x, ps.subspan(n, 1));
+            return;
+        }
         std::vector<Piece> pieces;
         for (size_t n = 0; n < ps.size(); ++n) {
             make(out[n]);
@@ -92,7 +97,7 @@ protected:
             multiply(out[p.projection], x, ps[p.projection].weight, p);
         });
     }
-    bool fuses_gated() const override { return true; }
+    bool fuses_gated() const override { return uses(Technique::shared_regions); }
     void do_gated(Value out, Value x, Projection gate, Projection up) override {
         const Value g{gate.out, out.rows, out.width}, u{up.out, out.rows, out.width};
         for (const Value v : {g, u, out}) make(v);
@@ -127,6 +132,7 @@ private:
         int first, n;
     };
 
+    bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
     float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
     const PackedMatrix& packed(const Weight& w) const { return matrices_[static_cast<size_t>(w.id)]; }
@@ -160,7 +166,7 @@ private:
         if (form == Activation::f32) return;
         Buffer& b = buffers_[index(x.stage)];
         bool& has = form == Activation::q8_0 ? b.has_q8_0 : b.has_q8_k;
-        if (has) return;
+        if (has && uses(Technique::shared_inputs)) return;
         std::vector<std::byte>& blocks = form == Activation::q8_0 ? b.q8_0 : b.q8_k;
         const size_t bytes = activation_bytes(form, x.width);
         if (blocks.size() < bytes * static_cast<size_t>(x.rows)) blocks.resize(bytes * static_cast<size_t>(x.rows));
@@ -176,24 +182,31 @@ private:
 
     void append_pieces(std::vector<Piece>& pieces, size_t projection, int n_outputs) const {
         // Eight pieces a thread even out their ends; 32 outputs keep the cost of handing one out below a percent.
-        const int even = n_outputs / (8 * pool_.n_threads()) / panel_outputs * panel_outputs;
-        const int step = std::clamp(even, 32, 512);
+        const int panels = (n_outputs + panel_outputs - 1) / panel_outputs, threads = pool_.n_threads();
+        const int step = uses(Technique::small_pieces) ? std::clamp(panels / (8 * threads) * panel_outputs, 32, 512)
+                                                       : (panels + threads - 1) / threads * panel_outputs;
         for (int first = 0; first < n_outputs; first += step) pieces.push_back({projection, first, std::min(step, n_outputs - first)});
     }
 
     void multiply(Value out, Value x, const Weight& weight, const Piece& piece) {
+        const int n_rows = uses(Technique::tiles) ? x.rows : 1;
+        for (int r = 0; r < x.rows; r += n_rows) multiply_rows(out, x, weight, piece, r, n_rows);
+    }
+
+    void multiply_rows(Value out, Value x, const Weight& weight, const Piece& piece, int first_row, int n_rows) {
         const PackedMatrix& w = packed(weight);
         const Buffer& b = buffers_[index(x.stage)];
         const std::byte* input = w.activation() == Activation::f32    ? reinterpret_cast<const std::byte*>(b.rows.data())
                                  : w.activation() == Activation::q8_0 ? b.q8_0.data()
                                                                       : b.q8_k.data();
+        const size_t stride = activation_bytes(w.activation(), x.width);
         kernels_.matmul({.weights = &w,
                          .first_output = piece.first,
                          .n_outputs = piece.n,
-                         .x = input,
-                         .x_stride = activation_bytes(w.activation(), x.width),
-                         .n_rows = x.rows,
-                         .y = row(out, 0),
+                         .x = input + static_cast<size_t>(first_row) * stride,
+                         .x_stride = stride,
+                         .n_rows = n_rows,
+                         .y = row(out, first_row),
                          .y_stride = static_cast<size_t>(out.width)});
     }
 
@@ -219,7 +232,7 @@ private:
             const Chunk* chunk;
             int head_kv, first, n;  // rows of the chunk
         };
-        constexpr int rows_per_task = 64;
+        const int rows_per_task = uses(Technique::attention_tiles) ? 64 : 1;
         std::vector<Task> tasks;
         for (const Chunk& c : batch().chunks)
             for (int first = 0; first < c.n_rows; first += rows_per_task)
@@ -355,6 +368,7 @@ private:
     }
 
     const Kernels& kernels_;
+    std::vector<Technique> without_;
     ThreadPool pool_;
     KvPages kv_;
     const Rope& rope_;

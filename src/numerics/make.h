@@ -4,10 +4,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/kernels.h"
 #include "model/model.h"
 #include "model/numerics.h"
+#include "numerics/technique.h"
 
 namespace kylin {
 
@@ -19,10 +21,11 @@ enum class NumericsKind : uint8_t {
 
 struct NumericsOptions {
     NumericsKind kind = NumericsKind::fast;
-    int n_pages = 0;          // of the KV cache, page_positions each; at least 1
-    KvType kv = KvType::f16;  // fast only
-    int n_threads = 0;        // 0: every usable one
-    std::string isa = {};     // fast only; empty: the best one
+    int n_pages = 0;                      // of the KV cache, page_positions each; at least 1
+    KvType kv = KvType::f16;              // fast only
+    int n_threads = 0;                    // 0: every usable one
+    std::string isa = {};                 // fast only; empty: the best one
+    std::vector<Technique> without = {};  // fast only
 };
 
 // Called with the share of the work that is done, 0 .. 1.
