@@ -240,8 +240,8 @@ private:
                    j["matmul_type"].get<std::string>(), j["matmul_macs_per_second"].get<double>() / 1e9);
         const bool pairs = j.contains("against");
         const std::string name = pairs ? j["against"]["name"].get<std::string>() : "";
-        fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit",
-                   pairs ? fmt::format("{:>12}   ratio (least .. most)", name) : "");
+        if (pairs) fmt::print("in turn with {}\n\n", name);
+        fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit", pairs ? "       other   ratio (least .. most)" : "");
         for (const Json& r : j["results"]) {
             const bool prefill = r.contains("share_of_matmul_limit");
             const double share = r[prefill ? "share_of_matmul_limit" : "share_of_read_bandwidth"].get<double>();
