@@ -51,7 +51,7 @@ void store_kv(const KvStore& task) {
 struct ProductRow {
     const float* a;
     float* c;
-    size_t depth;
+    size_t depth, n_columns;
 };
 
 // b as part of a page. While it is read, the same part of the page that is needed next is fetched into the second-level cache: a few
@@ -59,7 +59,7 @@ struct ProductRow {
 template <class Element>
 struct PageLines {
     const Element *at, *next;
-    size_t stride, n_columns;
+    size_t stride;
 
     template <class V, class... Tail>
     typename V::Floats load(size_t i, size_t j, Tail... tail) const {
@@ -72,7 +72,7 @@ struct PageLines {
 // b as a block that was converted before.
 struct BlockLines {
     const float* at;
-    size_t stride, n_columns;
+    size_t stride;
 
     template <class V, class... Tail>
     typename V::Floats load(size_t i, size_t j, Tail... tail) const {
@@ -111,10 +111,11 @@ constexpr size_t tile_vectors() {
 template <class V, size_t T, class B>
 void add_columns(const ProductRow* rows, B b, size_t first, size_t last) {
     constexpr size_t lanes = V::lanes, n_vectors = tile_vectors<V, T>();
+    const size_t n_columns = rows[T - 1].n_columns;
     size_t j = 0;
-    for (; j + n_vectors * lanes <= b.n_columns; j += n_vectors * lanes) add_tile<V, T, n_vectors>(rows, b, j, first, last);
-    for (; j + lanes <= b.n_columns; j += lanes) add_tile<V, T, 1>(rows, b, j, first, last);
-    if (j < b.n_columns) add_tile<V, T, 1>(rows, b, j, first, last, static_cast<int>(b.n_columns - j));
+    for (; j + n_vectors * lanes <= n_columns; j += n_vectors * lanes) add_tile<V, T, n_vectors>(rows, b, j, first, last);
+    for (; j + lanes <= n_columns; j += lanes) add_tile<V, T, 1>(rows, b, j, first, last);
+    if (j < n_columns) add_tile<V, T, 1>(rows, b, j, first, last, static_cast<int>(n_columns - j));
 }
 
 // The depth that the T rows share, together; then what a row has beyond the first one's, alone.
@@ -125,7 +126,7 @@ void add_rows(const ProductRow* rows, B b) {
         if (rows[t].depth > rows[0].depth) add_columns<V, 1>(rows + t, b, rows[0].depth, rows[t].depth);
 }
 
-// Requires that depth does not decrease from row to row.
+// Requires that depth and n_columns do not decrease from row to row.
 template <class V, class B>
 void multiply(const ProductRow* rows, size_t n, B b) {
     for (; n >= 6; n -= 6, rows += 6) add_rows<V, 6>(rows, b);
@@ -138,7 +139,8 @@ void multiply(const ProductRow* rows, size_t n, B b) {
 template <class V, class Element>
 class AttentionTile {
 public:
-    static constexpr size_t max_queries = 48;
+    // More share one conversion of a page; the scores of a few at a time are in the first-level cache.
+    static constexpr size_t max_queries = 128;
 
     AttentionTile(const AttentionTask& task, size_t first, size_t n) : task_(task), width_(static_cast<size_t>(task.head_dim)), n_(n) {
         const size_t group = static_cast<size_t>(task.group);
@@ -181,22 +183,23 @@ private:
     static constexpr size_t block = kv_block, direct_queries = 6;
     static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+    // Not far beyond the last key of a query; soften() drops what it does not attend to.
+    static size_t n_scores(size_t n_keys) { return least(block, (n_keys + 15) / 16 * 16); }
+
     void score(const Element* page, const Element* next) {
         for (size_t t = begin_; t < n_; ++t)
             for (size_t j = 0; j < block; ++j) scores_[t][j] = 0;
-        // Not beyond the last key of the tile, in steps of 16; soften() drops what a query does not attend to.
-        const size_t n_columns = least(block, (n_keys_[n_ - 1] + 15) / 16 * 16);
         for (size_t d = 0; d < width_; d += block) {
             const size_t n_lines = least(block, width_ - d);
-            for (size_t t = begin_; t < n_; ++t) rows_[t] = {queries_[t].q + d, scores_[t], n_lines};
-            multiply_block({page + d * block, next + d * block, block, n_columns}, n_lines);
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {queries_[t].q + d, scores_[t], n_lines, n_scores(n_keys_[t])};
+            multiply_block({page + d * block, next + d * block, block}, n_lines);
         }
     }
 
     void add_values(const Element* page, const Element* next) {
         for (size_t d = 0; d < width_; d += block) {
-            for (size_t t = begin_; t < n_; ++t) rows_[t] = {scores_[t], queries_[t].out + d, n_keys_[t]};
-            multiply_block({page + d, next + d, width_, least(block, width_ - d)}, n_keys_[n_ - 1]);
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {scores_[t], queries_[t].out + d, n_keys_[t], least(block, width_ - d)};
+            multiply_block({page + d, next + d, width_}, n_keys_[n_ - 1]);
         }
     }
 
@@ -204,10 +207,10 @@ private:
     void multiply_block(PageLines<Element> b, size_t n_lines) {
         if (n_ - begin_ <= direct_queries) return multiply<V>(rows_ + begin_, n_ - begin_, b);
         for (size_t i = 0; i < n_lines; ++i)
-            for_each_vector<V>(static_cast<int>(b.n_columns), [&](int j, auto... tail) {
+            for_each_vector<V>(static_cast<int>(rows_[n_ - 1].n_columns), [&](int j, auto... tail) {
                 V::store(block_[i] + j, b.template load<V>(i, static_cast<size_t>(j), tail...), tail...);
             });
-        multiply<V>(rows_ + begin_, n_ - begin_, BlockLines{block_[0], block, b.n_columns});
+        multiply<V>(rows_ + begin_, n_ - begin_, BlockLines{block_[0], block});
     }
 
     // Scores become exponentials relative to the largest score so far; what was summed before is scaled to it.
