@@ -15,22 +15,16 @@ namespace {
 
 constexpr std::align_val_t alignment{panel_alignment};
 
-bool has_kernels(BlockType type) {
+// Q3_K is d * scale * (q - 4) over sub-blocks of 16, which Q6_K's layout holds exactly: in twice the bytes of the file, but a fifth of
+// F32's. Q2_K, with a minimum for every 16 inputs, fits no layout.
+BlockType packed_type(BlockType type) {
     switch (type) {
-        case BlockType::f32:
-        case BlockType::f16:
-        case BlockType::bf16:
-        case BlockType::q4_0:
-        case BlockType::q4_1:
-        case BlockType::q5_0:
-        case BlockType::q5_1:
-        case BlockType::q8_0:
-        case BlockType::q4_k:
-        case BlockType::q5_k:
-        case BlockType::q6_k:
-            return true;
+        case BlockType::q3_k:
+            return BlockType::q6_k;
+        case BlockType::q2_k:
+            return BlockType::f32;
         default:
-            return false;
+            return type;
     }
 }
 
@@ -101,6 +95,27 @@ void pack_block(PanelQ6K& panel, const BlockQ6_K& block, int o) {
         for (int i = 0; i < 2; ++i)
             store4(&panel.sub_blocks[s].low[i][4 * o],
                    nibbles(load4(low + 8 * i), quarter / 2) | nibbles(load4(low + 8 * i + 4), quarter / 2) << 4);
+    }
+}
+
+void pack_block(PanelQ6K& panel, const BlockQ3_K& block, int o) {
+    panel.d[o] = f16_to_f32(block.d);
+    int8_t scales[16];
+    unpack_q3_k_scales(block.scales, scales);
+    for (int s = 0; s < 16; ++s) {
+        panel.scales[s / 2][o][s % 2] = static_cast<int8_t>(scales[s] - 32);
+        const int half = s / 8, quarter = s % 8 / 2, first = 16 * (s % 2);
+        uint32_t groups[4];
+        for (int group = 0; group < 4; ++group) {
+            const uint32_t low = (load4(block.qs + 32 * half + first + 4 * group) >> (2 * quarter)) & two_bits;
+            const uint32_t high = (load4(block.hmask + first + 4 * group) >> (s / 2)) & one_bit;
+            groups[group] = low + high * 4 + 28 * one_bit;  // q - 4 + 32
+        }
+        uint32_t upper = 0;
+        for (int group = 0; group < 4; ++group) upper |= nibbles(groups[group], 1) << (2 * group);
+        store4(&panel.sub_blocks[s].high[4 * o], upper);
+        for (int i = 0; i < 2; ++i)
+            store4(&panel.sub_blocks[s].low[i][4 * o], nibbles(groups[2 * i], 0) | nibbles(groups[2 * i + 1], 0) << 4);
     }
 }
 
@@ -187,6 +202,8 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
             return pack_blocks<PanelQ5K, BlockQ5_K>(to, rows, width / 256);
         case BlockType::q6_k:
             return pack_blocks<PanelQ6K, BlockQ6_K>(to, rows, width / 256);
+        case BlockType::q3_k:
+            return pack_blocks<PanelQ6K, BlockQ3_K>(to, rows, width / 256);
         case BlockType::q8_0:
             return pack_blocks<PanelQ8_0, BlockQ8_0>(to, rows, width / 32);
         case BlockType::q4_0:
@@ -211,6 +228,7 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
 
 Activation activation_of(BlockType source_type) {
     switch (source_type) {
+        case BlockType::q3_k:
         case BlockType::q4_k:
         case BlockType::q5_k:
         case BlockType::q6_k:
@@ -227,7 +245,7 @@ Activation activation_of(BlockType source_type) {
 }
 
 PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width)
-    : source_type_(source_type), type_(has_kernels(source_type) ? source_type : BlockType::f32), n_outputs_(n_outputs), width_(width) {
+    : source_type_(source_type), type_(packed_type(source_type)), n_outputs_(n_outputs), width_(width) {
     panel_bytes_ = (packed_bytes(type_, static_cast<size_t>(width)) + panel_alignment - 1) / panel_alignment * panel_alignment;
     data_ = static_cast<std::byte*>(::operator new(bytes(), alignment));
 }
