@@ -4,7 +4,6 @@
 #include <new>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "base/error.h"
 #include "gguf/block_codec.h"
@@ -15,22 +14,14 @@ namespace {
 
 constexpr std::align_val_t alignment{panel_alignment};
 
-// Q3_K is d * scale * (q - 4) over sub-blocks of 16, which Q6_K's layout holds exactly: in twice the bytes of the file, but a fifth of
-// F32's. Q2_K, with a minimum for every 16 inputs, fits no layout.
-BlockType packed_type(BlockType type) {
-    switch (type) {
-        case BlockType::q3_k:
-            return BlockType::q6_k;
-        case BlockType::q2_k:
-            return BlockType::f32;
-        default:
-            return type;
-    }
-}
+// Q3_K is d * scale * (q - 4) over sub-blocks of 16: Q6_K's layout holds it exactly, in twice the bytes of the file.
+BlockType packed_type(BlockType type) { return type == BlockType::q3_k ? BlockType::q6_k : type; }
 
 // Of one panel, without the padding at its end.
 size_t packed_bytes(BlockType type, size_t width) {
     switch (type) {
+        case BlockType::q2_k:
+            return width / 256 * sizeof(PanelQ2K);
         case BlockType::q4_k:
             return width / 256 * sizeof(PanelQ4K);
         case BlockType::q5_k:
@@ -95,6 +86,19 @@ void pack_block(PanelQ6K& panel, const BlockQ6_K& block, int o) {
         for (int i = 0; i < 2; ++i)
             store4(&panel.sub_blocks[s].low[i][4 * o],
                    nibbles(load4(low + 8 * i), quarter / 2) | nibbles(load4(low + 8 * i + 4), quarter / 2) << 4);
+    }
+}
+
+void pack_block(PanelQ2K& panel, const BlockQ2_K& block, int o) {
+    panel.d[o] = f16_to_f32(block.d);
+    panel.dmin[o] = f16_to_f32(block.dmin);
+    for (int s = 0; s < 16; ++s) {
+        panel.scales[s / 2][o][s % 2] = block.scales[s] & 15;
+        panel.mins[s / 2][o][s % 2] = static_cast<int8_t>(block.scales[s] >> 4);
+        const uint8_t* source = block.qs + 32 * (s / 8) + 16 * (s % 2);
+        uint32_t groups = 0;
+        for (int group = 0; group < 4; ++group) groups |= ((load4(source + 4 * group) >> (2 * (s % 8 / 2))) & two_bits) << (2 * group);
+        store4(&panel.quants[s][4 * o], groups);
     }
 }
 
@@ -182,18 +186,6 @@ void pack_elements(std::byte* to, const SourceRows& rows, size_t width) {
             reinterpret_cast<Element*>(to)[k * panel_outputs + o] = source_block<Element>(rows[o], k);
 }
 
-void pack_dequantized(std::byte* to, BlockType type, const SourceRows& rows, size_t width) {
-    std::vector<float> values(panel_outputs * width);
-    SourceRows dequantized = {};
-    for (size_t o = 0; o < panel_outputs; ++o)
-        if (rows[o]) {
-            float* row = values.data() + o * width;
-            dequantize_row(type, rows[o], row, static_cast<int>(width));
-            dequantized[o] = reinterpret_cast<const std::byte*>(row);
-        }
-    pack_elements<float>(to, dequantized, width);
-}
-
 void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t width) {
     switch (type) {
         case BlockType::q4_k:
@@ -202,6 +194,8 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
             return pack_blocks<PanelQ5K, BlockQ5_K>(to, rows, width / 256);
         case BlockType::q6_k:
             return pack_blocks<PanelQ6K, BlockQ6_K>(to, rows, width / 256);
+        case BlockType::q2_k:
+            return pack_blocks<PanelQ2K, BlockQ2_K>(to, rows, width / 256);
         case BlockType::q3_k:
             return pack_blocks<PanelQ6K, BlockQ3_K>(to, rows, width / 256);
         case BlockType::q8_0:
@@ -219,8 +213,6 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
             return pack_elements<uint16_t>(to, rows, width);
         case BlockType::f32:
             return pack_elements<float>(to, rows, width);
-        default:
-            return pack_dequantized(to, type, rows, width);
     }
 }
 
@@ -228,6 +220,7 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
 
 Activation activation_of(BlockType source_type) {
     switch (source_type) {
+        case BlockType::q2_k:
         case BlockType::q3_k:
         case BlockType::q4_k:
         case BlockType::q5_k:

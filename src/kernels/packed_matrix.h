@@ -16,7 +16,7 @@ Activation activation_of(BlockType source_type);
 class PackedMatrix {
 public:
     PackedMatrix() = default;
-    // Reserves the packed bytes; nothing is valid until every panel was packed. Q3_K is held in Q6_K's layout, Q2_K as F32.
+    // Reserves the packed bytes; nothing is valid until every panel was packed. Q3_K is held in Q6_K's layout.
     // `width` must be a multiple of the source type's block.
     PackedMatrix(BlockType source_type, int n_outputs, int width);
     PackedMatrix(PackedMatrix&& other) noexcept;

@@ -66,6 +66,23 @@ int quant(const PanelQ6K& w, int o, int i) {
     return (w.sub_blocks[s].low[group / 2][at] >> (4 * (group % 2)) & 15) | (w.sub_blocks[s].high[at] >> (2 * group) & 3) << 4;
 }
 
+float dot_q2_k(const std::byte* panel, int o, const std::byte* row, int width) {
+    const auto* w = reinterpret_cast<const PanelQ2K*>(panel);
+    const auto* x = reinterpret_cast<const ActivationQ8_K*>(row);
+    float total = 0;
+    for (int b = 0; b < width / 256; ++b, ++w, ++x) {
+        int isum = 0, msum = 0;
+        for (int i = 0; i < 256; ++i) {
+            const int s = i / 16, q = w->quants[s][4 * o + i % 4] >> (2 * (i / 4 % 4)) & 3;
+            isum += w->scales[s / 2][o][s % 2] * q * x->qs[i];
+            msum += w->mins[s / 2][o][s % 2] * x->qs[i];
+        }
+        total = std::fma(w->d[o] * x->d, static_cast<float>(isum), total);
+        total = std::fma(-(w->dmin[o] * x->d), static_cast<float>(msum), total);
+    }
+    return total;
+}
+
 template <class Panel>
 float dot_with_mins(const std::byte* panel, int o, const std::byte* row, int width) {
     const auto* w = reinterpret_cast<const Panel*>(panel);
@@ -140,6 +157,8 @@ float bf16_to_f32(uint16_t v) { return std::bit_cast<float>(uint32_t{v} << 16); 
 using Dot = float (*)(const std::byte* panel, int o, const std::byte* row, int width);
 Dot dot_of(BlockType type) {
     switch (type) {
+        case BlockType::q2_k:
+            return dot_q2_k;
         case BlockType::q4_k:
             return dot_with_mins<PanelQ4K>;
         case BlockType::q5_k:

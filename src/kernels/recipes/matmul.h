@@ -9,12 +9,14 @@ namespace kylin {
 template <class V>
 void matmul(const MatmulTask& task) {
     switch (task.weights->type()) {
+        case BlockType::q2_k:
+            return walk_tiles<V, ShortSubBlocks<V, FormatQ2K<V>>>(task);
         case BlockType::q4_k:
             return walk_tiles<V, SuperBlocks<V, FormatQ4K<V>>>(task);
         case BlockType::q5_k:
             return walk_tiles<V, SuperBlocks<V, FormatQ5K<V>>>(task);
         case BlockType::q6_k:
-            return walk_tiles<V, SuperBlocksQ6K<V>>(task);
+            return walk_tiles<V, ShortSubBlocks<V, FormatQ6K<V>>>(task);
         case BlockType::q8_0:
             return walk_tiles<V, BlocksQ8_0<V>>(task);
         case BlockType::q4_0:

@@ -3,7 +3,7 @@
 // A *group* is 4 consecutive inputs of 16 outputs: 64 bytes, byte 4 * output + j is input j of the group. So a vector of int32 lanes
 // holds one output per lane, and a dot product needs no sum across lanes. A vector of 8 lanes reads half of every field.
 //
-//   q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1   n_blocks * Panel... below
+//   q2_k q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1   n_blocks * Panel... below
 //   f32 f16 bf16                              width * element[16]
 //
 // One row, or a few, read a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place
@@ -50,6 +50,13 @@ struct PanelQ6K {
     } sub_blocks[16];
 };
 
+// The same with value = d * scale * q - dmin * min. Bits 2i and 2i + 1 of a byte of `quants` are group i of a sub-block.
+struct PanelQ2K {
+    float d[16], dmin[16];
+    int8_t scales[8][16][2], mins[8][16][2];  // 4 bits
+    uint8_t quants[16][64];                   // [sub-block]
+};
+
 // Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16); Q4_1 and Q5_1: d * q + m.
 struct PanelQ8_0 {
     uint16_t d[16];        // F16
@@ -74,7 +81,7 @@ struct PanelQ5_1 {
     uint8_t quants[4][64];
 };
 
-static_assert(sizeof(PanelQ4K) == 2368 && sizeof(PanelQ5K) == 2880 && sizeof(PanelQ6K) == 3392);
+static_assert(sizeof(PanelQ2K) == 1664 && sizeof(PanelQ4K) == 2368 && sizeof(PanelQ5K) == 2880 && sizeof(PanelQ6K) == 3392);
 static_assert(sizeof(PanelQ8_0) == 544 && sizeof(PanelQ4_0) == 288 && sizeof(PanelQ5_0) == 352);
 static_assert(sizeof(PanelQ4_1) == 320 && sizeof(PanelQ5_1) == 384);
 

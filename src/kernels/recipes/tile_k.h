@@ -1,8 +1,8 @@
-// Dot products of Q4_K, Q5_K and Q6_K weights with Q8_K activations.
+// Dot products of Q2_K, Q4_K, Q5_K and Q6_K weights with Q8_K activations.
 //
 // The float recipe, for super-block 0, 1, ... of an output:
-//   Q4_K, Q5_K   acc = fma(d * dy, float(isum), acc);  acc = fma(-(dmin * dy), float(msum), acc)
-//   Q6_K         acc = fma(d * dy, float(isum), acc)
+//   Q2_K, Q4_K, Q5_K   acc = fma(d * dy, float(isum), acc);  acc = fma(-(dmin * dy), float(msum), acc)
+//   Q6_K               acc = fma(d * dy, float(isum), acc)
 // with isum = sum of scale * q * x and msum = sum of min * x over the 256 inputs, exact int32 sums, and d, dmin exact from F16.
 // float(isum) rounds once where |isum| exceeds 2^24, so an output carries at most three (Q6_K: two) roundings and one product's per
 // super-block beyond the exact sum.
@@ -17,6 +17,7 @@ inline constexpr int k_scale_max = 63;
 // int32 holds every sum over a super-block, before and after the offset of Q6_K is taken out.
 static_assert(int64_t{256} * 31 * q8_max * k_scale_max < INT32_MAX);
 static_assert(int64_t{256} * 63 * q8_max * 128 < INT32_MAX);
+static_assert(int64_t{256} * 3 * 16 * q8_max * 15 < INT32_MAX);
 // 8 lanes with a share of 32 inputs each, as other engines sum them, would even be exact in F32.
 static_assert(int64_t{32} * 32 * q8_max * 128 < (1 << 24));
 
@@ -106,41 +107,59 @@ struct FormatQ5K {
     }
 };
 
-template <class V>
-struct SuperBlocksQ6K {
+// What Q6_K and Q2_K share: 16 sub-blocks of 16 inputs. Format: Block, max (largest byte) and weights(block, sub-block, pair, first,
+// second), two groups of inputs. A Block with `mins` is Q2_K's.
+template <class V, class Format>
+struct ShortSubBlocks {
+    using Block = typename Format::Block;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
-    static constexpr int groups_per_sum = 4 * V::products * 63 * q8_max <= V::sum_max ? 4 : 2;
-    static_assert(groups_per_sum * V::products * 63 * q8_max <= V::sum_max);
+    static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
+    static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
-            Weights<PanelQ6K> w[P];
-            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, PanelQ6K>(p, b);
+            Weights<Block> w[P];
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Block>(p, b);
             const ActivationQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
-                for (size_t c = 0; c < C; ++c) isum[p][c] = offset(w[p], *x[c]);
+                for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
             for (int s = 0; s < 16; ++s) add_sub_block<P, C>(w, s, x, isum);
-            for (size_t p = 0; p < P; ++p) {
-                const typename V::Floats d = V::load_f32(w[p]->d + w[p].o);
-                for (size_t c = 0; c < C; ++c) total[p][c] = V::fma(V::mul(d, V::splat(x[c]->d)), V::to_float(isum[p][c]), total[p][c]);
-            }
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) total[p][c] = add_super_block(w[p], *x[c], isum[p][c], total[p][c]);
         }
     }
 
 private:
-    // The products are those of q, not of q - 32: minus 32 times the sum of scale * x.
-    static typename V::Ints offset(Weights<PanelQ6K> w, const ActivationQ8_K& x) {
+    static constexpr bool has_mins = requires(Block b) { b.mins; };
+
+    static typename V::Ints dot_sums(const int8_t (&pairs)[8][panel_outputs][2], size_t o, const ActivationQ8_K& x) {
         typename V::Ints sum = V::zero_ints();
-        for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(w->scales[s] + w.o), V::splat_pair(x.sums_of_16 + 2 * s));
-        return V::sub_ints(V::zero_ints(), V::template shift_left<5>(sum));
+        for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(pairs[s] + o), V::splat_pair(x.sums_of_16 + 2 * s));
+        return sum;
+    }
+
+    // The products of Q6_K are those of q, not of q - 32: minus 32 times the sum of scale * x.
+    static typename V::Ints first_sum(Weights<Block> w, const ActivationQ8_K& x) {
+        if constexpr (has_mins) return V::zero_ints();
+        return V::sub_ints(V::zero_ints(), V::template shift_left<5>(dot_sums(w->scales, w.o, x)));
+    }
+
+    static typename V::Floats add_super_block(Weights<Block> w, const ActivationQ8_K& x, typename V::Ints isum, typename V::Floats total) {
+        const typename V::Floats dy = V::splat(x.d), d = V::load_f32(w->d + w.o);
+        if constexpr (has_mins) {
+            total = V::fma(V::mul(d, dy), V::to_float(V::template shift_right<4>(isum)), total);  // the bytes are 16 q
+            return V::fnma(V::mul(V::load_f32(w->dmin + w.o), dy), V::to_float(dot_sums(w->mins, w.o, x)), total);
+        } else {
+            return V::fma(V::mul(d, dy), V::to_float(isum), total);
+        }
     }
 
     template <size_t P, size_t C>
-    static void add_sub_block(const Weights<PanelQ6K> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+    static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
         for (size_t p = 0; p < P; ++p) {
             fetch_ahead<C>(w[p].at, s, 16);
@@ -151,12 +170,7 @@ private:
 #pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
-            for (size_t p = 0; p < P; ++p) {
-                const typename V::Bytes q = V::load_bytes(w[p]->sub_blocks[s].low[i] + 4 * w[p].o),
-                                        h = V::load_bytes(w[p]->sub_blocks[s].high + 4 * w[p].o);
-                first[p] = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
-                second[p] = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
-            }
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
             for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, first, x[c]->qs + 16 * s + 8 * i);
             for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, second, x[c]->qs + 16 * s + 8 * i + 4);
             if ((2 * i + 2) % groups_per_sum == 0)
@@ -166,6 +180,28 @@ private:
                         dot[p][c] = V::zero_sums();
                     }
         }
+    }
+};
+
+template <class V>
+struct FormatQ6K {
+    using Block = PanelQ6K;
+    static constexpr int max = 63;
+    static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
+        const typename V::Bytes q = V::load_bytes(w->sub_blocks[s].low[i] + 4 * w.o), h = V::load_bytes(w->sub_blocks[s].high + 4 * w.o);
+        first = V::or_bytes(V::low_nibbles(q), V::two_bits_as_16(h, 2 * i));
+        second = V::or_bytes(V::high_nibbles(q), V::two_bits_as_16(h, 2 * i + 1));
+    }
+};
+
+template <class V>
+struct FormatQ2K {
+    using Block = PanelQ2K;
+    static constexpr int max = 3 * 16;
+    static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
+        const typename V::Bytes q = V::load_bytes(w->quants[s] + 4 * w.o);
+        first = V::two_bits_as_16(q, 2 * i);
+        second = V::two_bits_as_16(q, 2 * i + 1);
     }
 };
 
