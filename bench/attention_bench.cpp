@@ -57,9 +57,9 @@ private:
 };
 
 void run_attend(benchmark::State& state, const Kernels& kernels, Shape shape) {
-    const size_t one_cache = 4 * static_cast<size_t>(shape.depth) * head_dim;
     std::vector<Cache> caches;
-    while (caches.size() * one_cache < size_t{256} << 20) caches.emplace_back(kernels, shape);
+    do caches.emplace_back(kernels, shape);
+    while (caches.size() * caches[0].bytes() < size_t{256} << 20);
     const size_t width = group * head_dim, n = width * static_cast<size_t>(shape.rows);
     std::mt19937 random(8);
     std::normal_distribution<float> normal;
@@ -96,11 +96,11 @@ void run_region(benchmark::State& state, int n_threads) {
 
 void register_benchmarks() {
     for (const Kernels* kernels : usable_kernels())
-        for (const KvType type : {KvType::f16, KvType::f32})
+        for (const auto& [type, type_name] : {std::pair{KvType::f16, "/f16/"}, {KvType::f32, "/f32/"}, {KvType::q8_0, "/q8_0/"}})
             for (const auto& [rows, depth] :
                  {std::pair{1, 512}, {1, 2048}, {1, 8192}, {4, 2048}, {64, 64}, {64, 256}, {64, 512}, {64, 2048}}) {
-                const std::string name = "attend/" + std::string(kernels->name) + (type == KvType::f16 ? "/f16/" : "/f32/") +
-                                         std::to_string(rows) + "/" + std::to_string(depth);
+                const std::string name =
+                    "attend/" + std::string(kernels->name) + type_name + std::to_string(rows) + "/" + std::to_string(depth);
                 const Shape shape{type, rows, depth};
                 benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { run_attend(state, *kernels, shape); });
             }

@@ -42,14 +42,17 @@ struct MatmulTask {
     size_t y_stride;  // floats between rows
 };
 
-enum class KvType : uint8_t { f16, f32 };
-inline constexpr int kv_block = 64;  // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
-// Bytes of a page of K or of V.
+enum class KvType : uint8_t { f16, f32, q8_0 };
+inline constexpr int kv_block = 64;       // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
+inline constexpr int kv_scale_dims = 32;  // dims of a position that share a scale in Q8_0: head_dim must be a multiple there
+// Bytes of a page of K or of V. One of Q8_0 holds the quants, a byte each, and after them the F16 scales, [head_dim / 32, 64] for K and V
+// alike: 64 scales of the same dims lie together, to be converted as vectors.
 constexpr size_t kv_page_bytes(KvType type, int head_dim) {
-    return static_cast<size_t>(kv_block) * static_cast<size_t>(head_dim) * (type == KvType::f16 ? 2 : 4);
+    const size_t n = static_cast<size_t>(kv_block) * static_cast<size_t>(head_dim);
+    return type == KvType::f32 ? 4 * n : type == KvType::f16 ? 2 * n : n + 2 * n / kv_scale_dims;
 }
 
-// Writes one position of one KV head into its K page and V page, rounded to the cache type.
+// Writes one position of one KV head into its K page and V page, rounded to the cache type; Q8_0 as quantize_q8_0 rounds.
 struct KvStore {
     KvType type;
     int head_dim;
@@ -60,7 +63,7 @@ struct KvStore {
 
 // Causal attention of consecutive rows of one sequence, for the query heads of one KV head; reads only the cache.
 // Row r attends to positions 0 .. first_position + r, visited in blocks of 64 at absolute positions.
-// q[r * q_stride + g * head_dim + d], out likewise, g < group. Any head_dim; out is not q.
+// q[r * q_stride + g * head_dim + d], out likewise, g < group. Any head_dim that the type can hold; out is not q.
 struct AttentionTask {
     KvType type;
     int head_dim, group;

@@ -18,7 +18,7 @@ using testing::same_bits;
 constexpr float inf = std::numeric_limits<float>::infinity();
 const float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
-// The cache of one KV head. Unused slots hold NaN (all bits set, in either type), and pages lie in shuffled order.
+// The cache of one KV head. Unused slots hold NaN (all bits set, in every type), and pages lie in shuffled order.
 class Cache {
 public:
     Cache(KvType type, int head_dim, int n_positions) : type_(type), head_dim_(head_dim) {
@@ -39,18 +39,25 @@ public:
         const size_t page = static_cast<size_t>(position / kv_block);
         kernels.store_kv({type_, head_dim_, position % kv_block, k, v, k_[page], v_[page]});
     }
-    float k(int position, int d) const { return read(k_[static_cast<size_t>(position / kv_block)], d * kv_block + position % kv_block); }
-    float v(int position, int d) const { return read(v_[static_cast<size_t>(position / kv_block)], position % kv_block * head_dim_ + d); }
+    float k(int position, int d) const {
+        const int slot = position % kv_block;
+        return read(k_[static_cast<size_t>(position / kv_block)], d * kv_block + slot, d / 32 * kv_block + slot);
+    }
+    float v(int position, int d) const {
+        const int slot = position % kv_block;
+        return read(v_[static_cast<size_t>(position / kv_block)], slot * head_dim_ + d, d / 32 * kv_block + slot);
+    }
     KvType type() const { return type_; }
     int head_dim() const { return head_dim_; }
     const std::byte* const* k_pages() const { return k_.data(); }
     const std::byte* const* v_pages() const { return v_.data(); }
 
 private:
-    float read(const std::byte* page, int at) const {
-        const size_t i = static_cast<size_t>(at);
-        if (type_ == KvType::f32) return reinterpret_cast<const float*>(page)[i];
-        return f16_to_f32(reinterpret_cast<const uint16_t*>(page)[i]);
+    float read(const std::byte* page, int at, int scale) const {
+        if (type_ == KvType::f32) return reinterpret_cast<const float*>(page)[at];
+        if (type_ == KvType::f16) return f16_to_f32(reinterpret_cast<const uint16_t*>(page)[at]);
+        const auto* scales = reinterpret_cast<const uint16_t*>(page + kv_block * head_dim_);
+        return f16_to_f32(scales[scale]) * static_cast<float>(reinterpret_cast<const int8_t*>(page)[at]);
     }
 
     KvType type_;
@@ -115,38 +122,54 @@ protected:
     const Kernels& kernels() const { return *std::get<0>(GetParam()); }
     const Kernels& scalar() const { return select_kernels("scalar"); }
     KvType type() const { return std::get<1>(GetParam()); }
+    // The width, or the next that the type can hold.
+    int fitting(int width) const { return type() == KvType::q8_0 ? (width + 31) / 32 * 32 : width; }
 };
 
-float rounded_to(KvType type, float x) { return type == KvType::f16 ? f16_to_f32(f32_to_f16(x)) : x; }
+// As the cache must hold them.
+std::vector<float> rounded_to(KvType type, std::vector<float> x) {
+    if (type == KvType::f16)
+        for (float& value : x) value = f16_to_f32(f32_to_f16(value));
+    if (type == KvType::q8_0) {
+        std::vector<ActivationQ8_0> blocks(x.size() / 32);
+        select_kernels("scalar").quantize_q8_0(x.data(), blocks.data(), static_cast<int>(x.size()));
+        for (size_t i = 0; i < x.size(); ++i) x[i] = blocks[i / 32].d * static_cast<float>(blocks[i / 32].qs[i % 32]);
+    }
+    return x;
+}
+
+static_assert(kv_page_bytes(KvType::f32, 96) == 64 * 96 * 4 && kv_page_bytes(KvType::f16, 96) == 64 * 96 * 2);
+static_assert(kv_page_bytes(KvType::q8_0, 96) == 64 * (96 + 3 * 2));  // as many bytes as blocks of Q8_0 have
 
 TEST_P(Attention, StoresKeysTransposedAndValuesInRows) {
     Random random(1);
-    for (const int head_dim : {1, 7, 8, 64, 80, 100, 128, 256})
+    for (const int any : {1, 7, 8, 64, 80, 100, 128, 256})
         for (const int position : {0, 1, 63, 64, 100}) {
+            const int head_dim = fitting(any);
             Cache cache(type(), head_dim, 128);
             const size_t width = static_cast<size_t>(head_dim);
             const auto k = gaussian(width, random, 100), v = gaussian(width, random, 100);
             cache.store(kernels(), position, k.data(), v.data());
+            const auto stored_k = rounded_to(type(), k), stored_v = rounded_to(type(), v);
             for (int p = 0; p < 128; ++p)
                 for (int d = 0; d < head_dim; ++d) {
                     const size_t i = static_cast<size_t>(d);
-                    ASSERT_TRUE(same_bits(cache.k(p, d), p == position ? rounded_to(type(), k[i]) : not_a_number))
-                        << head_dim << " " << p << " " << d;
-                    ASSERT_TRUE(same_bits(cache.v(p, d), p == position ? rounded_to(type(), v[i]) : not_a_number))
-                        << head_dim << " " << p << " " << d;
+                    ASSERT_TRUE(same_bits(cache.k(p, d), p == position ? stored_k[i] : not_a_number)) << head_dim << " " << p << " " << d;
+                    ASSERT_TRUE(same_bits(cache.v(p, d), p == position ? stored_v[i] : not_a_number)) << head_dim << " " << p << " " << d;
                 }
         }
 }
 
 TEST_P(Attention, StoresEveryKindOfFloat) {
-    std::vector<float> x(8);
-    for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 8 * 2039) {
-        for (size_t i = 0; i < 8; ++i) x[i] = std::bit_cast<float>(static_cast<uint32_t>(bits + i * 2039));
-        Cache cache(type(), 8, 1);
+    std::vector<float> x(32);
+    for (uint64_t bits = 0; bits < uint64_t{1} << 32; bits += 32 * 2039) {
+        for (size_t i = 0; i < 32; ++i) x[i] = std::bit_cast<float>(static_cast<uint32_t>(bits + i * 2039));
+        Cache cache(type(), 32, 1);
         cache.store(kernels(), 0, x.data(), x.data());
-        for (int d = 0; d < 8; ++d) {
-            const float rounded = rounded_to(type(), x[static_cast<size_t>(d)]);
-            ASSERT_TRUE(same_bits(cache.k(0, d), rounded) && same_bits(cache.v(0, d), rounded)) << x[static_cast<size_t>(d)];
+        const auto rounded = rounded_to(type(), x);
+        for (int d = 0; d < 32; ++d) {
+            const size_t i = static_cast<size_t>(d);
+            ASSERT_TRUE(same_bits(cache.k(0, d), rounded[i]) && same_bits(cache.v(0, d), rounded[i])) << x[i];
         }
     }
 }
@@ -193,7 +216,8 @@ void expect_definition(const Sequence& s, const Cache& cache, const std::vector<
 }
 
 TEST_P(Attention, IsTheDefinition) {
-    for (const int head_dim : {8, 64, 80, 96, 100, 128, 256}) {
+    for (const int any : {8, 64, 80, 96, 100, 128, 256}) {
+        const int head_dim = fitting(any);
         const Sequence s(200, 3, head_dim, 10 + static_cast<uint64_t>(head_dim));
         Cache cache(type(), head_dim, 200);
         s.fill(kernels(), cache, 200);
@@ -214,7 +238,8 @@ TEST_P(Attention, OfTheFirstTokenIsItsValue) {
 }
 
 TEST_P(Attention, HasTheScalarBits) {
-    for (const int head_dim : {1, 8, 20, 64, 80, 96, 100, 128, 256}) {
+    for (const int any : {1, 8, 20, 64, 80, 96, 100, 128, 256}) {
+        const int head_dim = fitting(any);
         const Sequence s(140, 2, head_dim, 20 + static_cast<uint64_t>(head_dim));
         Cache cache(type(), head_dim, 140), scalar_cache(type(), head_dim, 140);
         s.fill(kernels(), cache, 140);
@@ -227,8 +252,8 @@ TEST_P(Attention, HasTheScalarBits) {
 // A row has the same bits alone and in chunks of every size, at every place in a block: 140 rows start chunks at all positions.
 TEST_P(Attention, DoesNotDependOnTheChunk) {
     for (const int group : {1, 2, 5}) {
-        const Sequence s(140, group, 40, 30);
-        Cache cache(type(), 40, 140);
+        const Sequence s(140, group, fitting(40), 30);
+        Cache cache(type(), s.head_dim, 140);
         s.fill(kernels(), cache, 140);
         const auto alone = attend_in_chunks(kernels(), s, cache, 1);
         for (int chunk = 2; chunk <= 70; ++chunk)
@@ -260,8 +285,9 @@ TEST_P(Attention, DoesNotDependOnTheGroup) {
 
 // Rows of other heads and other sequences lie between: strides are not the width, and nothing but the outputs is written.
 TEST_P(Attention, KeepsToItsStrides) {
-    constexpr int n = 30, head_dim = 20, group = 2;
-    constexpr size_t width = head_dim * group, q_stride = width + 13, out_stride = width + 5;
+    constexpr int n = 30, group = 2;
+    const int head_dim = fitting(20);
+    const size_t width = static_cast<size_t>(head_dim * group), q_stride = width + 13, out_stride = width + 5;
     const Sequence s(n, group, head_dim, 50);
     Cache cache(type(), head_dim, n);
     s.fill(kernels(), cache, n);
@@ -275,32 +301,39 @@ TEST_P(Attention, KeepsToItsStrides) {
             ASSERT_TRUE(same_bits(out[r * out_stride + i], i < width ? expected[r * width + i] : 12345.0f)) << r << " " << i;
 }
 
-// F16 values are exact in F32, so the cache type changes nothing else.
-TEST_P(Attention, HasTheSameBitsInBothTypesOfCache) {
-    Sequence s(100, 4, 80, 60);
-    for (auto* values : {&s.k, &s.v})
-        for (float& x : *values) x = f16_to_f32(f32_to_f16(x));
-    Cache f16(KvType::f16, 80, 100), f32(KvType::f32, 80, 100);
-    s.fill(kernels(), f16, 100);
-    s.fill(kernels(), f32, 100);
-    for (const int chunk : {1, 100})
-        expect_same(attend_in_chunks(kernels(), s, f16, chunk), attend_in_chunks(kernels(), s, f32, chunk), "F16 and F32");
+// What a cache of any type holds is exact in F32, so the type changes nothing else.
+TEST_P(Attention, HasTheBitsOfAnF32CacheOfTheStoredValues) {
+    for (const int any : {80, 160}) {
+        const int head_dim = fitting(any);
+        Sequence s(100, 4, head_dim, 60);
+        Cache cache(type(), head_dim, 100), f32(KvType::f32, head_dim, 100);
+        s.fill(kernels(), cache, 100);
+        for (int p = 0; p < 100; ++p)
+            for (int d = 0; d < head_dim; ++d) {
+                const size_t i = static_cast<size_t>(p * head_dim + d);
+                s.k[i] = cache.k(p, d), s.v[i] = cache.v(p, d);
+            }
+        s.fill(kernels(), f32, 100);
+        for (const int chunk : {1, 2, 100})
+            expect_same(attend_in_chunks(kernels(), s, cache, chunk), attend_in_chunks(kernels(), s, f32, chunk), "F32");
+    }
 }
 
 // Slots that were never written are NaN in every test here; now the tokens after a row also hold the worst, and are really there.
 TEST_P(Attention, DoesNotSeeLaterTokens) {
     for (const float poison : {not_a_number, inf, -inf}) {
-        Sequence s(100, 2, 40, 70);
-        Cache clean(type(), 40, 100);
+        const int head_dim = fitting(40);
+        Sequence s(100, 2, head_dim, 70);
+        Cache clean(type(), head_dim, 100);
         s.fill(kernels(), clean, 100);
         const auto expected = attend_in_chunks(kernels(), s, clean, 100);
         constexpr int first_bad = 77;
-        for (auto* values : {&s.k, &s.v}) std::fill(values->begin() + first_bad * 40, values->end(), poison);
-        Cache cache(type(), 40, 100);
+        for (auto* values : {&s.k, &s.v}) std::fill(values->begin() + first_bad * head_dim, values->end(), poison);
+        Cache cache(type(), head_dim, 100);
         s.fill(kernels(), cache, 100);
         for (const int chunk : {1, 5, 48, 100}) {
             const auto out = attend_in_chunks(kernels(), s, cache, chunk);
-            const auto end = static_cast<size_t>(first_bad * 2 * 40);
+            const auto end = static_cast<size_t>(first_bad * 2 * head_dim);
             for (size_t i = 0; i < end; ++i) ASSERT_TRUE(same_bits(out[i], expected[i])) << poison << " chunk " << chunk << " value " << i;
             for (size_t i = end; i < out.size(); ++i) ASSERT_FALSE(std::isfinite(out[i])) << "a bad value in sight must show";
         }
@@ -327,16 +360,17 @@ TEST_P(Attention, KeepsABadQueryToItsRow) {
 
 // Scores of -infinity weigh nothing, also when a whole first block has no other; if all keys are so, there is no answer: NaN.
 TEST_P(Attention, GivesMinusInfinityNoWeight) {
-    Sequence s(100, 1, 16, 90);
-    for (int p = 0; p < 80; ++p)
-        for (int d = 0; d < 16; ++d) s.k[static_cast<size_t>(p * 16 + d)] = -3e38f;
+    const int head_dim = fitting(16);
+    const size_t width = static_cast<size_t>(head_dim);
+    Sequence s(100, 1, head_dim, 90);
+    std::fill_n(s.k.begin(), 80 * width, -3e38f);
     std::fill(s.q.begin(), s.q.end(), 2.0f);
-    Cache cache(type(), 16, 100);
+    Cache cache(type(), head_dim, 100);
     s.fill(kernels(), cache, 100);
     const auto out = attend_in_chunks(kernels(), s, cache, 100);
-    for (size_t i = 0; i < 80 * 16; ++i) ASSERT_TRUE(std::isnan(out[i]));
-    for (int d = 0; d < 16; ++d) ASSERT_EQ(out[static_cast<size_t>(80 * 16 + d)], cache.v(80, d)) << "the only key with a weight";
-    for (size_t i = 81 * 16; i < out.size(); ++i) ASSERT_TRUE(std::isfinite(out[i]));
+    for (size_t i = 0; i < 80 * width; ++i) ASSERT_TRUE(std::isnan(out[i]));
+    for (size_t d = 0; d < width; ++d) ASSERT_EQ(out[80 * width + d], cache.v(80, static_cast<int>(d))) << "the only key with a weight";
+    for (size_t i = 81 * width; i < out.size(); ++i) ASSERT_TRUE(std::isfinite(out[i]));
 }
 
 TEST_P(Attention, SurvivesLargeScores) {
@@ -349,12 +383,11 @@ TEST_P(Attention, SurvivesLargeScores) {
     for (const float x : out) ASSERT_LE(std::abs(x), largest * 1.001f);
 }
 
-INSTANTIATE_TEST_SUITE_P(Tables, Attention,
-                         ::testing::Combine(::testing::ValuesIn(usable_kernels()), ::testing::Values(KvType::f16, KvType::f32)),
-                         [](const auto& param_info) {
-                             return std::string(std::get<0>(param_info.param)->name) +
-                                    (std::get<1>(param_info.param) == KvType::f16 ? "_f16" : "_f32");
-                         });
+std::string name_of(KvType type) { return type == KvType::f16 ? "f16" : type == KvType::f32 ? "f32" : "q8_0"; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Tables, Attention, ::testing::Combine(::testing::ValuesIn(usable_kernels()), ::testing::Values(KvType::f16, KvType::f32, KvType::q8_0)),
+    [](const auto& param_info) { return std::string(std::get<0>(param_info.param)->name) + "_" + name_of(std::get<1>(param_info.param)); });
 
 }  // namespace
 }  // namespace kylin

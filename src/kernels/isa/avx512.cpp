@@ -27,6 +27,9 @@ struct Avx512 {
     static Floats load_f32(const float* p, int n) { return _mm512_maskz_loadu_ps(first(n), p); }
     static Floats load_f16(const uint16_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
     static Floats load_f16(const uint16_t* p, int n) { return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p)); }
+    static Floats load_s8(const int8_t* p) {
+        return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+    }
     static Floats load_bf16(const uint16_t* p) {
         return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16));
     }
@@ -119,7 +122,7 @@ const Kernels avx512_kernels = {
     .rope = rope<X86Lanes>,
     .silu_mul = silu_mul<X86Lanes>,
     .add = add<X86Lanes>,
-    .store_kv = store_kv<X86Lanes>,
+    .store_kv = store_kv<X86Lanes, quantize_q8_0<X86Lanes>>,
     .attend = attend<Avx512>,
 };
 

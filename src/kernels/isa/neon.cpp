@@ -45,6 +45,10 @@ struct NeonFloats {
         for (int i = 0; i < n; ++i) whole[i] = p[i];
         return load_f16(whole);
     }
+    static Floats load_s8(const int8_t* p) {
+        const int16x8_t v = vmovl_s8(vld1_s8(p));
+        return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(v))), vcvtq_f32_s32(vmovl_high_s16(v))};
+    }
     static void store(float* p, Floats a) {
         vst1q_f32(p, a.low);
         vst1q_f32(p + 4, a.high);
@@ -244,7 +248,7 @@ const Kernels neon_kernels = {
     .rope = rope<Neon>,
     .silu_mul = silu_mul<Neon>,
     .add = add<Neon>,
-    .store_kv = store_kv<Neon>,
+    .store_kv = store_kv<Neon, quantize_q8_0<Neon>>,
     .attend = attend<Neon>,
 };
 

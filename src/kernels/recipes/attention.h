@@ -7,6 +7,7 @@
 // and at the end out = o / l. If m' is -inf, 0 takes its place as the reference of the exponents.
 // A query's chains do not depend on its companions in a tile: a row alone has the bits of the same row in a chunk. The value of a
 // later key is never multiplied, not even by 0: uninitialised slots and infinities of later tokens cannot reach a query.
+// k and v are the values of the cache in F32. Those of Q8_0 are exact there, too: a quant has 7 bits, an F16 scale 11.
 #pragma once
 #include "kernels/kernels.h"
 #include "kernels/recipes/math.h"
@@ -23,8 +24,33 @@ typename V::Floats load(const uint16_t* p, Tail... tail) {
     return V::load_f16(p, tail...);
 }
 
-template <class V>
+// The scales of a page of Q8_0.
+inline const uint16_t* scales_of(const std::byte* page, size_t width) { return reinterpret_cast<const uint16_t*>(page + width * kv_block); }
+inline uint16_t* scales_of(std::byte* page, size_t width) { return reinterpret_cast<uint16_t*>(page + width * kv_block); }
+
+using QuantizeQ8_0 = void (*)(const float* x, ActivationQ8_0* y, int n);
+
+template <QuantizeQ8_0 quantize>
+void store_quants(const KvStore& task) {
+    const size_t width = static_cast<size_t>(task.head_dim), slot = static_cast<size_t>(task.slot);
+    int8_t* k = reinterpret_cast<int8_t*>(task.k_page) + slot;
+    int8_t* v = reinterpret_cast<int8_t*>(task.v_page) + slot * width;
+    uint16_t* k_scale = scales_of(task.k_page, width) + slot;
+    uint16_t* v_scale = scales_of(task.v_page, width) + slot;
+    for (size_t d = 0; d < width; d += kv_scale_dims, k_scale += kv_block, v_scale += kv_block) {
+        ActivationQ8_0 key, value;
+        quantize(task.k + d, &key, kv_scale_dims);
+        quantize(task.v + d, &value, kv_scale_dims);
+        for (size_t i = 0; i < kv_scale_dims; ++i) k[(d + i) * kv_block] = key.qs[i];
+        __builtin_memcpy(v + d, value.qs, kv_scale_dims);
+        *k_scale = f32_to_f16(key.d);  // an F16 value already
+        *v_scale = f32_to_f16(value.d);
+    }
+}
+
+template <class V, QuantizeQ8_0 quantize>
 void store_kv(const KvStore& task) {
+    if (task.type == KvType::q8_0) return store_quants<quantize>(task);
     const size_t width = static_cast<size_t>(task.head_dim), slot = static_cast<size_t>(task.slot);
     if (task.type == KvType::f32) {
         float* k = reinterpret_cast<float*>(task.k_page) + slot;
@@ -54,10 +80,10 @@ struct ProductRow {
     size_t depth, n_columns;
 };
 
-// b as part of a page. While it is read, the same part of the page that is needed next is fetched into the second-level cache: a few
-// queries per page take less arithmetic than memory time, and would wait for both in turn (10 instead of 17 GB/s with AVX2).
+// b as part of a page of floats. While it is read, the same part of the page that is needed next is fetched into the second-level cache: a
+// few queries per page take less arithmetic than memory time, and would wait for both in turn (10 instead of 17 GB/s with AVX2).
 template <class Element>
-struct PageLines {
+struct FloatLines {
     const Element *at, *next;
     size_t stride;
 
@@ -66,6 +92,27 @@ struct PageLines {
         constexpr size_t cache_line = 64 / sizeof(Element);
         if (j % cache_line == 0) __builtin_prefetch(next + i * stride + j, 0, 2);
         return kylin::load<V>(at + i * stride + j, tail...);
+    }
+};
+
+// The same of a page of Q8_0. A line of keys is one of its dims, with a scale for every slot; a line of values is one slot, with a scale
+// for every 32 dims. There is no tail: slots are read in steps of 16, and head_dim is a multiple of 32.
+enum class Part : uint8_t { keys, values };
+template <Part part>
+struct QuantLines {
+    const int8_t *at, *next;
+    size_t stride;
+    const float* scales;  // of these dims, [n / 32, 64]
+
+    template <class V, class... Tail>
+    typename V::Floats load(size_t i, size_t j, Tail...) const {
+        if (j % 64 == 0) __builtin_prefetch(next + i * stride + j, 0, 2);
+        typename V::Floats scale;
+        if constexpr (part == Part::keys)
+            scale = V::load_f32(scales + i / kv_scale_dims * kv_block + j);
+        else
+            scale = V::splat(scales[j / kv_scale_dims * kv_block + i]);
+        return V::mul(V::load_s8(at + i * stride + j), scale);
     }
 };
 
@@ -135,8 +182,54 @@ void multiply(const ProductRow* rows, size_t n, B b) {
     if (n > 0) add_rows<V, 1>(rows, b);
 }
 
+// At most 64 dims of a page, and the same of the page that is needed next.
+struct PagePart {
+    const std::byte *page, *next;
+    size_t width, first, n_dims;
+};
+
+// What is b in the products with part of a page: its keys, or its values. Parts are read one after the other.
+template <class Element>
+class FloatPages {
+public:
+    FloatLines<Element> keys(const PagePart& p) { return lines(p, p.first * kv_block, kv_block); }
+    FloatLines<Element> values(const PagePart& p) { return lines(p, p.first, p.width); }
+
+private:
+    static FloatLines<Element> lines(const PagePart& p, size_t at, size_t stride) {
+        return {reinterpret_cast<const Element*>(p.page) + at, reinterpret_cast<const Element*>(p.next) + at, stride};
+    }
+};
+
+template <class V>
+class QuantPages {
+public:
+    QuantLines<Part::keys> keys(const PagePart& p) {
+        const size_t at = p.first * kv_block;
+        return {quants(p.page) + at, quants(p.next) + at, kv_block, convert_scales(p)};
+    }
+    QuantLines<Part::values> values(const PagePart& p) {
+        return {quants(p.page) + p.first, quants(p.next) + p.first, p.width, convert_scales(p)};
+    }
+
+private:
+    static const int8_t* quants(const std::byte* page) { return reinterpret_cast<const int8_t*>(page); }
+    // To F32 before the products: they take a scale from memory as they take one from a register, and a splat costs nothing there.
+    const float* convert_scales(const PagePart& p) {
+        const size_t first = p.first / kv_scale_dims * kv_block, n = p.n_dims / kv_scale_dims * kv_block;
+        const uint16_t *at = scales_of(p.page, p.width) + first, *next = scales_of(p.next, p.width) + first;
+        for (size_t i = 0; i < n; i += V::lanes) {
+            if (i % 32 == 0) __builtin_prefetch(next + i, 0, 2);
+            V::store(scales_ + i, V::load_f16(at + i));
+        }
+        return scales_;
+    }
+
+    alignas(64) float scales_[kv_block / kv_scale_dims * kv_block];
+};
+
 // Consecutive queries of a task, in the order of their rows, so that their numbers of keys do not decrease.
-template <class V, class Element>
+template <class V, class Pages>
 class AttentionTile {
 public:
     // More share one conversion of a page; the scores of a few at a time are in the first-level cache.
@@ -160,12 +253,9 @@ public:
         for (size_t page = 0; page < n_pages; ++page) {
             while (queries_[begin_].n_keys <= page * block) ++begin_;
             for (size_t t = begin_; t < n_; ++t) n_keys_[t] = least(queries_[t].n_keys - page * block, block);
-            const auto* k = reinterpret_cast<const Element*>(task_.k_pages[page]);
-            const auto* v = reinterpret_cast<const Element*>(task_.v_pages[page]);
-            const auto* next_k = reinterpret_cast<const Element*>(task_.k_pages[page + 1 < n_pages ? page + 1 : page]);
-            score(k, v);
+            score(task_.k_pages[page], task_.v_pages[page]);
             for (size_t t = begin_; t < n_; ++t) soften(queries_[t], scores_[t], n_keys_[t]);
-            add_values(v, next_k);
+            add_values(task_.v_pages[page], task_.k_pages[page + 1 < n_pages ? page + 1 : page]);
         }
         for (size_t t = 0; t < n_; ++t) {
             const typename V::Floats sum = V::splat(queries_[t].sum);
@@ -186,25 +276,27 @@ private:
     // Not far beyond the last key of a query; soften() drops what it does not attend to.
     static size_t n_scores(size_t n_keys) { return least(block, (n_keys + 15) / 16 * 16); }
 
-    void score(const Element* page, const Element* next) {
+    void score(const std::byte* page, const std::byte* next) {
         for (size_t t = begin_; t < n_; ++t)
             for (size_t j = 0; j < block; ++j) scores_[t][j] = 0;
         for (size_t d = 0; d < width_; d += block) {
-            const size_t n_lines = least(block, width_ - d);
-            for (size_t t = begin_; t < n_; ++t) rows_[t] = {queries_[t].q + d, scores_[t], n_lines, n_scores(n_keys_[t])};
-            multiply_block({page + d * block, next + d * block, block}, n_lines);
+            const size_t n_dims = least(block, width_ - d);
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {queries_[t].q + d, scores_[t], n_dims, n_scores(n_keys_[t])};
+            multiply_block(pages_.keys({page, next, width_, d, n_dims}), n_dims);
         }
     }
 
-    void add_values(const Element* page, const Element* next) {
+    void add_values(const std::byte* page, const std::byte* next) {
         for (size_t d = 0; d < width_; d += block) {
-            for (size_t t = begin_; t < n_; ++t) rows_[t] = {scores_[t], queries_[t].out + d, n_keys_[t], least(block, width_ - d)};
-            multiply_block({page + d, next + d, width_}, n_keys_[n_ - 1]);
+            const size_t n_dims = least(block, width_ - d);
+            for (size_t t = begin_; t < n_; ++t) rows_[t] = {scores_[t], queries_[t].out + d, n_keys_[t], n_dims};
+            multiply_block(pages_.values({page, next, width_, d, n_dims}), n_keys_[n_ - 1]);
         }
     }
 
     // A few queries read the page itself; more share one conversion to F32, of a part that fits the first-level cache.
-    void multiply_block(PageLines<Element> b, size_t n_lines) {
+    template <class B>
+    void multiply_block(B b, size_t n_lines) {
         if (n_ - begin_ <= direct_queries) return multiply<V>(rows_ + begin_, n_ - begin_, b);
         for (size_t i = 0; i < n_lines; ++i)
             for_each_vector<V>(static_cast<int>(rows_[n_ - 1].n_columns), [&](int j, auto... tail) {
@@ -253,20 +345,28 @@ private:
     Query queries_[max_queries] = {};
     size_t n_keys_[max_queries];  // in the page at hand
     ProductRow rows_[max_queries];
+    Pages pages_;
     alignas(64) float scores_[max_queries][block];  // later exponentials
     alignas(64) float block_[block][block];
 };
 
-template <class V, class Element>
+template <class V, class Pages>
 void attend_as(const AttentionTask& task) {
-    constexpr size_t step = AttentionTile<V, Element>::max_queries;
+    constexpr size_t step = AttentionTile<V, Pages>::max_queries;
     const size_t n = static_cast<size_t>(task.n_rows) * static_cast<size_t>(task.group);
-    for (size_t first = 0; first < n; first += step) AttentionTile<V, Element>(task, first, n - first < step ? n - first : step).run();
+    for (size_t first = 0; first < n; first += step) AttentionTile<V, Pages>(task, first, n - first < step ? n - first : step).run();
 }
 
 template <class V>
 void attend(const AttentionTask& task) {
-    task.type == KvType::f16 ? attend_as<V, uint16_t>(task) : attend_as<V, float>(task);
+    switch (task.type) {
+        case KvType::f16:
+            return attend_as<V, FloatPages<uint16_t>>(task);
+        case KvType::f32:
+            return attend_as<V, FloatPages<float>>(task);
+        case KvType::q8_0:
+            return attend_as<V, QuantPages<V>>(task);
+    }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // a struct derived from it, as V. Everything here is in an unnamed namespace: no code can be linked into another unit.
 //
 //   load_f32 load_f16 store store_f16    also with n: only the first n lanes are touched, the others read as 0
+//   load_s8                              bytes as floats
 //   min max                              of a pair with a NaN: the second
 //   store_f16                            rounds to nearest, ties to even
 //   select(m, a, b)                      a where m holds, else b
@@ -67,6 +68,9 @@ struct ScalarFloats {
     static Floats load_f16(const uint16_t* p) { return load_f16(p, lanes); }
     static Floats load_f16(const uint16_t* p, int n) {
         return each<float>([&](int i) { return i < n ? f16_to_f32(p[i]) : 0.0f; });
+    }
+    static Floats load_s8(const int8_t* p) {
+        return each<float>([&](int i) { return static_cast<float>(p[i]); });
     }
     static void store(float* p, Floats a) { store(p, a, lanes); }
     static void store(float* p, Floats a, int n) {
@@ -176,6 +180,9 @@ struct X86Floats {
         uint16_t whole[lanes] = {};
         for (int i = 0; i < n; ++i) whole[i] = p[i];
         return load_f16(whole);
+    }
+    static Floats load_s8(const int8_t* p) {
+        return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
     }
     static void store(float* p, Floats a) { _mm256_storeu_ps(p, a); }
     static void store(float* p, Floats a, int n) { _mm256_maskstore_ps(p, first_ints(n), a); }
