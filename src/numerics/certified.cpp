@@ -50,10 +50,46 @@ std::vector<double> magnitudes(const Weight& w, int output, std::span<const doub
     return result;
 }
 
+// How far each value of a query may be moved by rounding it to the type of the cache.
+std::vector<double> query_roundings(KvType type, std::span<const double> query) {
+    std::vector<double> off;
+    for (const double q : query) off.push_back(std::fabs(q) * half_u);  // in Q8_0 for the F16 scale
+    if (type != KvType::q8_0) return off;
+    for (size_t first = 0; first < off.size(); first += kv_scale_dims) {
+        double largest = 0;
+        for (size_t i = first; i < first + kv_scale_dims; ++i) largest = std::max(largest, std::fabs(query[i]));
+        // Half a step, rounded up for the roundings of the step itself; 127 times the error of a scale too small for a normal F16.
+        for (size_t i = first; i < first + kv_scale_dims; ++i) off[i] += 0.51 * largest / 127 + 127 * tiny_half / 2;
+    }
+    return off;
+}
+
 }  // namespace
 
-double Declared::kept(double x) const {
-    return rounding_.kv == KvType::f32 ? x : static_cast<double>(f16_to_f32(f32_to_f16(static_cast<float>(x))));
+Declared::Declared(const Model& model, const NumericsOptions& options, const Rounding& rounding)
+    : Plain(model, options), rounding_(rounding) {
+    require_kv_type(rounding.kv, model.config().attention.head_dim);
+}
+
+Certified::Certified(const Model& model, const NumericsOptions& options, const Rounding& rounding)
+    : Declared(model, options, rounding),
+      steps_(model.config().n_layer, model.config().attention.n_head_kv * model.config().attention.head_dim) {}
+
+void Certified::keep(Value k, Value v, const Chunk& c) {
+    Declared::keep(k, v, c);
+    if (!quantizes_cache()) return;
+    steps_.reserve(batch());
+    const auto note = [](const double* row, double* steps, int width) {
+        std::vector<double> rounded(row, row + width);
+        std::vector<Undecided> undecided;
+        round_row(row_form(KvType::q8_0), rounded, &undecided);
+        std::fill_n(steps, width, 0.0);
+        for (const Undecided& u : undecided) steps[u.index] = u.step;
+    };
+    for (int r = c.first_row; r < c.first_row + c.n_rows; ++r) {
+        note(row(k, r), steps_.k(layer(), c, position(c, r)), k.width);
+        note(row(v, r), steps_.v(layer(), c, position(c, r)), v.width);
+    }
 }
 
 std::vector<double>& Certified::make_bound(Value v) {
@@ -160,7 +196,7 @@ struct Certified::Attention {
 void Certified::do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) {
     make(out);
     make_bound(out);
-    if (rounding().half_queries || rounding().half_sums) bounds_[static_cast<size_t>(out.stage)].sources.assign(out.size(), 0.0);
+    if (rounding().cache_queries || rounding().half_sums) bounds_[static_cast<size_t>(out.stage)].sources.assign(out.size(), 0.0);
     for (const Chunk& c : batch().chunks) {
         keep(k, v, c);
         Attention attention{.out = out, .q = q, .shape = shape, .values = {}, .bound = {}, .softmaxes = {}};
@@ -172,7 +208,7 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
     const AttentionShape& s = a.shape;
     const auto n_rows = static_cast<size_t>(c.n_rows), n_keys = static_cast<size_t>(c.first_position + c.n_rows);
     const size_t n = static_cast<size_t>(s.n_head) * n_rows * n_keys;
-    const bool halves = rounding().half_queries || rounding().half_sums;
+    const bool halves = rounding().cache_queries || rounding().half_sums;
     a.values.assign(n, 0.0);
     a.bound = {std::vector<double>(n), std::vector<double>(halves ? n : 0)};
     a.softmaxes.assign(n / n_keys, 0.0);
@@ -193,13 +229,20 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
     for_each([&](HeadRow at, size_t first, size_t n_visible) {
         const auto visible = scores(a.q, c, s, at);
         std::ranges::copy(visible, a.values.begin() + static_cast<std::ptrdiff_t>(first));
-        const double* query = row(a.q, at.row) + at.head * s.head_dim;
+        const std::span<const double> query(row(a.q, at.row) + at.head * s.head_dim, static_cast<size_t>(s.head_dim));
+        const auto moved = query_roundings(rounding().kv, query);
+        const int offset = at.head / s.group() * s.head_dim;
         for (size_t j = 0; j < n_visible; ++j) {
-            const double* k = kv_.k(layer(), c, static_cast<int>(j)) + at.head / s.group() * s.head_dim;
-            double size = 0;
-            for (int i = 0; i < s.head_dim; ++i) size += std::fabs(query[i] * k[i]);
-            a.bound.sums[first + j] = size * s.scale * gamma(s.head_dim + 3) + tiny;
-            if (halves) a.bound.sources[first + j] = size * s.scale * half_u + tiny_half;
+            const double* k = kv_.k(layer(), c, static_cast<int>(j)) + offset;
+            const double* step = quantizes_cache() ? steps_.k(layer(), c, static_cast<int>(j)) + offset : nullptr;
+            double size = 0, undecided = 0, by_query = 0;
+            for (size_t i = 0; i < query.size(); ++i) {
+                size += std::fabs(query[i] * k[i]);
+                undecided += step ? std::fabs(query[i]) * step[i] : 0;
+                by_query += moved[i] * (std::fabs(k[i]) + (step ? step[i] : 0));
+            }
+            a.bound.sums[first + j] = ((size + undecided) * gamma(s.head_dim + 3) + undecided) * s.scale + tiny;
+            if (halves) a.bound.sources[first + j] = by_query * s.scale + tiny_half;
         }
     });
     a.forced_scores = offer_inner(Stage::attn_scores);
@@ -233,13 +276,17 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
         mix(a.out, p, c, s, at);
         const auto n_terms = static_cast<double>(n_visible);
         const double depth = gamma(n_terms + 4 + n_terms / kv_block * 2);
-        const double by_halves = (rounding().half_queries ? half_u : 0) + (rounding().half_sums ? 2 * n_terms * half_u : 0);
+        const bool half_probs = rounding().cache_queries && rounding().kv == KvType::f16;
+        const double by_halves = (half_probs ? half_u : 0) + (rounding().half_sums ? 2 * n_terms * half_u : 0);
+        const int offset = at.head / s.group() * s.head_dim;
         for (int i = 0; i < s.head_dim; ++i) {
             double off = tiny, sources = 0;
             for (size_t j = 0; j < n_visible; ++j) {
-                const double v = std::fabs(kv_.v(layer(), c, static_cast<int>(j))[at.head / s.group() * s.head_dim + i]);
+                const double undecided = quantizes_cache() ? steps_.v(layer(), c, static_cast<int>(j))[offset + i] : 0;
+                const double v = std::fabs(kv_.v(layer(), c, static_cast<int>(j))[offset + i]) + undecided;
                 // Probabilities that an engine shows may be those it computed beside its fused kernel: equal but for their rounding.
                 off += v * (p[j] * depth + (a.forced_probs ? p[j] * a.softmaxes[first / n_keys] : a.bound.sums[first + j]));
+                off += p[j] * undecided;
                 if (halves) sources += v * (p[j] * by_halves + tiny_half + (a.forced_probs ? 0 : a.bound.sources[first + j]));
             }
             const size_t y = static_cast<size_t>(at.row) * static_cast<size_t>(a.out.width) + static_cast<size_t>(at.head * s.head_dim + i);

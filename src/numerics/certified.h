@@ -19,11 +19,12 @@ namespace kylin {
 // The oracle with an engine's declared roundings and no others.
 class Declared : public Plain<double> {
 public:
-    Declared(const Model& model, const NumericsOptions& options, const Rounding& rounding) : Plain(model, options), rounding_(rounding) {}
+    // Throws InputError when the declared cache cannot hold the heads.
+    Declared(const Model& model, const NumericsOptions& options, const Rounding& rounding);
 
 protected:
     void round_inputs(const Weight& w, std::span<double> row) const override { round_row(row_form(rounding_.inputs, w.type), row); }
-    double kept(double x) const override;
+    void round_kept(std::span<double> row) const override { round_row(row_form(rounding_.kv), row); }
     const Rounding& rounding() const { return rounding_; }
 
 private:
@@ -32,9 +33,9 @@ private:
 
 class Certified final : public Declared {
 public:
-    using Declared::Declared;
+    Certified(const Model& model, const NumericsOptions& options, const Rounding& rounding);
 
-    // [rows, width] of the stage as it was last shown. `sources` is what declared sources other than sums add: half_queries and half_sums.
+    // [rows, width] of the stage as it was last shown. `sources` is what declared sources other than sums add: cache_queries and half_sums.
     struct Bound {
         std::vector<double> sums, sources;  // sources is empty where there are none
     };
@@ -50,12 +51,15 @@ protected:
     void do_silu_mul(Value out, Value gate, Value up) override;
     void do_add(Value out, Value a, Value b) override;
     void do_project(std::span<const Value> out, Value x, std::span<const Projection> ps) override;
+    void keep(Value k, Value v, const Chunk& c) override;
 
 private:
     struct Attention;
+    bool quantizes_cache() const { return rounding().kv == KvType::q8_0; }
     std::vector<double>& make_bound(Value v);
     void project_with_bound(Value out, Value x, const Weight& w);
     void attend_chunk(Attention& a, const Chunk& c);
+    PlainKv<double> steps_;  // beside a cache in Q8_0: how far from the one kept the other choice of an undecided quant is, mostly 0
     std::array<Bound, n_stages> bounds_;
     std::array<std::optional<BlockType>, n_stages> weight_types_;
 };

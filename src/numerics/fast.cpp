@@ -299,16 +299,21 @@ private:
             const std::vector<double> own = values_;
             return math_.show_inner(stage, static_cast<int>(n_keys_), values_) && values_ != own;
         }
-        float cached(const std::byte* page, size_t i) const {
+        // Value i of a page; in Q8_0 with the scale of its slot and dim.
+        float cached(const std::byte* page, size_t i, size_t scale) const {
             if (math_.kv_.type() == KvType::f32) return reinterpret_cast<const float*>(page)[i];
-            return f16_to_f32(reinterpret_cast<const uint16_t*>(page)[i]);
+            if (math_.kv_.type() == KvType::f16) return f16_to_f32(reinterpret_cast<const uint16_t*>(page)[i]);
+            const auto* scales = reinterpret_cast<const uint16_t*>(page + kv_block * s_.head_dim);
+            return f16_to_f32(scales[scale]) * static_cast<float>(reinterpret_cast<const int8_t*>(page)[i]);
         }
+        static size_t scale_of(size_t slot, int d) { return static_cast<size_t>(d / kv_scale_dims * kv_block) + slot; }
         float score(Value q, const Place& at) const {
             const std::byte* page = math_.kv_.k(math_.layer(), c_.pages[static_cast<size_t>(at.key / kv_block)], at.head / s_.group());
             const float* query = math_.row(q, at.row) + at.head * s_.head_dim;
+            const auto slot = static_cast<size_t>(at.key % kv_block);
             float dot = 0;
             for (int d = 0; d < s_.head_dim; ++d)
-                dot = std::fma(query[d], cached(page, static_cast<size_t>(d * kv_block + at.key % kv_block)), dot);
+                dot = std::fma(query[d], cached(page, static_cast<size_t>(d * kv_block) + slot, scale_of(slot, d)), dot);
             return static_cast<float>(s_.scale) * dot;
         }
         static void softmax(std::span<double> x) {
@@ -325,8 +330,9 @@ private:
             std::fill_n(y, s_.head_dim, 0.0f);
             for (size_t j = 0; j < p.size(); ++j) {
                 const std::byte* page = math_.kv_.v(math_.layer(), c_.pages[j / kv_block], head / s_.group());
+                const size_t slot = j % kv_block, first = slot * static_cast<size_t>(s_.head_dim);
                 for (int d = 0; d < s_.head_dim; ++d) {
-                    const float v = cached(page, j % kv_block * static_cast<size_t>(s_.head_dim) + static_cast<size_t>(d));
+                    const float v = cached(page, first + static_cast<size_t>(d), scale_of(slot, d));
                     y[d] = std::fma(static_cast<float>(p[j]), v, y[d]);
                 }
             }

@@ -11,7 +11,8 @@ namespace kylin {
 
 class KvPages {
 public:
-    KvPages(const Config& config, KvType type, int n_pages);  // throws InputError when the memory cannot be had
+    // Throws InputError when the type cannot hold the heads, or the memory cannot be had.
+    KvPages(const Config& config, KvType type, int n_pages);
 
     KvType type() const { return type_; }
     int n_pages() const { return n_pages_; }

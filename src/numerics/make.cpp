@@ -29,6 +29,12 @@ NumericsKind numerics_named(std::string_view name) {
     throw InputError("numerics", "\"" + std::string(name) + "\" is unknown (fast, layercast, oracle)");
 }
 
+KvType kv_type_named(std::string_view name) {
+    for (size_t i = 0; i < std::size(kv_type_names); ++i)
+        if (kv_type_names[i] == name) return static_cast<KvType>(i);
+    throw InputError("KV cache", "type \"" + std::string(name) + "\" is unknown (f16, f32, q8_0)");
+}
+
 std::string_view name(NumericsKind kind) { return names[static_cast<size_t>(kind)]; }
 
 }  // namespace kylin

@@ -1,5 +1,6 @@
 // The numerics there are, by name. Each runs the same forward pass of a model with its own number types.
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,7 +15,7 @@
 namespace kylin {
 
 enum class NumericsKind : uint8_t {
-    fast,       // packed weights, quantized activations and integer dots where the weights are quantized, F16 or F32 KV
+    fast,       // packed weights, quantized activations and integer dots where the weights are quantized, KV of any type
     layercast,  // weights cast to F32 as they are used, everything in F32, F32 KV (LayerCast, arXiv 2506.09501)
     oracle,     // float64 everywhere
 };
@@ -36,5 +37,9 @@ std::unique_ptr<Numerics> make_numerics(const Model& model, const NumericsOption
 
 NumericsKind numerics_named(std::string_view name);  // throws InputError listing the names
 std::string_view name(NumericsKind kind);
+
+inline constexpr std::array kv_type_names = {"f16", "f32", "q8_0"};  // in the order of KvType
+KvType kv_type_named(std::string_view name);                         // throws InputError listing the names
+constexpr std::string_view name(KvType type) { return kv_type_names[static_cast<size_t>(type)]; }
 
 }  // namespace kylin

@@ -140,16 +140,20 @@ protected:
         for (const int32_t r : batch().outputs) std::copy_n(row(x, r), x.width, row(x, kept++));
     }
 
-    void keep(Value k, Value v, const Chunk& c) {
+    virtual void keep(Value k, Value v, const Chunk& c) {
+        const auto keep_row = [&](const Real* from, Real* to, int width) {
+            std::copy_n(from, width, to);
+            round_kept({to, static_cast<size_t>(width)});
+        };
         for (int r = c.first_row; r < c.first_row + c.n_rows; ++r) {
-            std::transform(row(k, r), row(k, r) + k.width, kv_.k(layer(), c, position(c, r)), [&](Real x) { return kept(x); });
-            std::transform(row(v, r), row(v, r) + v.width, kv_.v(layer(), c, position(c, r)), [&](Real x) { return kept(x); });
+            keep_row(row(k, r), kv_.k(layer(), c, position(c, r)), k.width);
+            keep_row(row(v, r), kv_.v(layer(), c, position(c, r)), v.width);
         }
     }
 
-    // What an engine rounds on purpose: the inputs of a projection, a value on its way into the KV cache.
+    // What an engine rounds on purpose: the inputs of a projection, the keys or values of a position on their way into the KV cache.
     virtual void round_inputs(const Weight&, std::span<Real>) const {}
-    virtual Real kept(Real x) const { return x; }
+    virtual void round_kept(std::span<Real>) const {}
 
     struct HeadRow {
         int head, row;

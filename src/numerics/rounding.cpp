@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "gguf/block_codec.h"
 #include "kernels/packed_matrix.h"
 
@@ -54,6 +55,14 @@ RowForm row_form(Rounding::Inputs inputs, BlockType weights) {
         default:
             return RowForm::q8_k;
     }
+}
+
+RowForm row_form(KvType kv) { return kv == KvType::q8_0 ? RowForm::q8_0 : kv == KvType::f16 ? RowForm::f16 : RowForm::exact; }
+
+void require_kv_type(KvType type, int head_dim) {
+    if (type == KvType::q8_0 && head_dim % kv_scale_dims != 0)
+        throw InputError("KV cache", "q8_0 needs a head_dim that is a multiple of " + std::to_string(kv_scale_dims) + ", not " +
+                                         std::to_string(head_dim));
 }
 
 void round_row(RowForm form, std::span<double> row, std::vector<Undecided>* undecided) {

@@ -16,7 +16,7 @@ std::string_view name(RowForm form) {
 
 std::string describe(const NumericsOptions& options) {
     if (options.kind != NumericsKind::fast) return std::string(name(options.kind));
-    return options.kv == KvType::f32 ? "fast kv=f32" : "fast kv=f16";
+    return "fast kv=" + std::string(name(options.kv));
 }
 
 Rounding declared_by(const TraceAbout& about) {
@@ -27,9 +27,11 @@ Rounding declared_by(const TraceAbout& about) {
     if (llama_cpp || says(about.numerics, "inputs=llama.cpp")) r.inputs = Rounding::Inputs::llama_cpp;
     if (llama_cpp || kylin_fast) r.lanes = 8;  // ggml sums squares in double and dots in vectors, Kylin both in vectors
     r.stored = says(about.numerics, "float64");
-    if (says(about.numerics, "kv=f16")) r.kv = KvType::f16;
-    r.half_queries = !kylin_fast && r.kv == KvType::f16;  // ggml rounds what meets an F16 cache
-    r.half_sums = says(about.numerics, "flash-attn=on") || (llama_cpp && !says(about.numerics, "flash-attn=off"));
+    for (const std::string kv : kv_type_names)
+        if (says(about.numerics, "kv=" + kv)) r.kv = kv_type_named(kv);
+    r.cache_queries = !kylin_fast && r.kv != KvType::f32;  // ggml rounds what meets an F16 or Q8_0 cache
+    // Flash attention over quants sums in F32.
+    r.half_sums = r.kv != KvType::q8_0 && (says(about.numerics, "flash-attn=on") || (llama_cpp && !says(about.numerics, "flash-attn=off")));
     return r;
 }
 
@@ -45,7 +47,8 @@ std::optional<std::string> declared_difference(const Rounding& ours, const Round
     if (!is_square(stage) && stage != Stage::attn_heads) return std::nullopt;
     if (ours.half_sums != reference.half_sums) return "flash attention sums in F16";
     if (ours.kv != reference.kv) return "KV cache in another type";
-    if (ours.half_queries != reference.half_queries) return "queries and probabilities rounded to F16";
+    if (ours.cache_queries != reference.cache_queries)
+        return ours.kv == KvType::q8_0 ? "queries rounded to Q8_0" : "queries and probabilities rounded to F16";
     return std::nullopt;
 }
 

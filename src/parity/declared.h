@@ -10,11 +10,11 @@
 
 namespace kylin::parity {
 
-// "fast kv=f16", "layercast", "oracle": what Kylin's own traces say.
+// "fast kv=f16" (or f32, q8_0), "layercast", "oracle": what Kylin's own traces say.
 std::string describe(const NumericsOptions& options);
 
 // Of Kylin's and of llama.cpp's traces by their own words. Any other engine rounds nothing but its F32 sums, unless it says
-// "inputs=llama.cpp" (activations as ggml quantizes them), "kv=f16", "flash-attn=on", or
+// "inputs=llama.cpp" (activations as ggml quantizes them), "kv=f16", "kv=q8_0", "flash-attn=on", or
 // "float64".
 Rounding declared_by(const TraceAbout& about);
 

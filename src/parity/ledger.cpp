@@ -81,7 +81,8 @@ std::vector<LedgerEntry> our_ledger(const LedgerInput& input) {
     without = declared;
     without.kv = KvType::f32;
     if (declared.kv != KvType::f32)
-        explained += add("KV cache in F16", how_switched, logit_distance(all, ledger.with(without, "exact cache")));
+        explained +=
+            add("KV cache in " + std::string(name(declared.kv)), how_switched, logit_distance(all, ledger.with(without, "exact cache")));
     // Errors of independent sources add in squares; what is left over says how far that is from true here.
     add("residual", "all, less the parts above, in squares", {std::sqrt(std::fabs(total - explained)), std::nan("")});
     return entries;

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <map>
 
+#include "base/error.h"
+#include "numerics/kv_store.h"
 #include "numerics/make.h"
 #include "support/tiny_model.h"
 
@@ -66,6 +68,32 @@ TEST(Agreement, TheF16CacheCostsItsRounding) {
     const double error = distance(record(tiny, NumericsKind::fast, KvType::f16), oracle);
     EXPECT_GT(error, 512 * 0x1p-24);
     EXPECT_LT(error, 8 * 0x1p-11);  // one rounding to 11 bits of K and of V in each of two layers, softened by the residual
+}
+
+TEST(Agreement, TheQ8_0CacheCostsItsRounding) {
+    const TinyModel tiny = make_tiny_model({.type = BlockType::f32});
+    const Stages oracle = record(tiny, NumericsKind::oracle, KvType::f32);
+    const double error = distance(record(tiny, NumericsKind::fast, KvType::q8_0), oracle);
+    EXPECT_GT(error, 8 * 0x1p-11);
+    // 1 of 127 steps of a block's largest value is off by half at most; a Gaussian block of 32 has its largest at about twice its size.
+    EXPECT_LT(error, 8 * 2.0 / 254);
+}
+
+TEST(Agreement, TheQ8_0CacheRefusesHeadsThatAreNotWholeBlocks) {
+    Config config;
+    config.n_layer = config.attention.n_head_kv = 1;
+    for (const int head_dim : {1, 80, 100}) {
+        config.attention.head_dim = head_dim;
+        EXPECT_NO_THROW(KvPages(config, KvType::f16, 1));
+        try {
+            KvPages(config, KvType::q8_0, 1);
+            ADD_FAILURE() << head_dim << " was accepted";
+        } catch (const InputError& e) {
+            EXPECT_EQ(std::string(e.what()), "KV cache: q8_0 needs a head_dim that is a multiple of 32, not " + std::to_string(head_dim));
+        }
+    }
+    config.attention.head_dim = 96;
+    EXPECT_EQ(KvPages(config, KvType::q8_0, 3).bytes(), 3 * 2 * 64 * (96 + 3 * 2));
 }
 
 TEST(Agreement, QuantizedActivationsCostTheirNoise) {

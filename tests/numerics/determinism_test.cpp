@@ -103,6 +103,19 @@ TEST_P(Determinism, CompanyInTheBatch) {
     EXPECT_EQ(row, std::vector<float>(expected.end() - logits.width, expected.end()));
 }
 
+TEST(DeterminismOfKv, EveryTypeWithAnyThreadsChunksAndInstructionSet) {
+    const TinyModel tiny = make_tiny_model({.type = BlockType::f16});
+    const auto tokens = some_tokens(2);
+    for (const KvType kv : {KvType::f32, KvType::q8_0}) {
+        const auto expected = logits_of(tiny, tokens, {.n_threads = 1, .kv = kv});
+        EXPECT_NE(logits_of(tiny, tokens, {}), expected) << "the type must matter";
+        EXPECT_EQ(logits_of(tiny, tokens, {.n_threads = 3, .kv = kv}), expected);
+        for (const int size : {1, 7, 33, 64}) EXPECT_EQ(logits_of(tiny, tokens, {.chunks = chunks_of(size), .kv = kv}), expected) << size;
+        for (const Kernels* k : usable_kernels())
+            EXPECT_EQ(logits_of(tiny, tokens, {.kv = kv, .isa = std::string(k->name)}), expected) << k->name;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, Determinism,
                          testing::Values(BlockType::f32, BlockType::f16, BlockType::bf16, BlockType::q8_0, BlockType::q4_0, BlockType::q5_1,
                                          BlockType::q4_k, BlockType::q5_k, BlockType::q6_k, BlockType::q3_k),

@@ -97,7 +97,7 @@ TEST(Certified, NoRunOfKylinLeavesItsBounds) {
         const BlockTypeInfo& type = block_type_table[seed % block_type_table.size()];
         const TinyModel tiny = make_tiny_model({.type = type.type, .tied = random() % 2 == 0, .seed = seed});
         Setting run{.kind = random() % 4 ? NumericsKind::fast : NumericsKind::layercast,
-                    .kv = random() % 2 ? KvType::f16 : KvType::f32,
+                    .kv = static_cast<KvType>(random() % std::size(kv_type_names)),
                     .tokens = random_tokens(random)};
         const auto certified = certified_for(tiny, run);
         const Judge judge = judged(tiny, run, record(tiny, run), *certified);
