@@ -64,7 +64,8 @@ struct Cost {
         }
         main_type = std::ranges::max_element(macs_by_type, {}, [](const auto& entry) { return entry.second; })->first;
         const Config& c = model.config();
-        kv_bytes_per_position = 2.0 * c.n_layer * c.attention.n_head_kv * c.attention.head_dim * (kv == KvType::f16 ? 2 : 4);
+        const double page_bytes = static_cast<double>(kv_page_bytes(kv, c.attention.head_dim));
+        kv_bytes_per_position = 2.0 * c.n_layer * c.attention.n_head_kv * page_bytes / kv_block;
     }
 };
 
@@ -91,7 +92,7 @@ public:
                                    .n_context = context(),
                                    .n_ubatch = s_.n_ubatch,
                                    .n_streams = s_.streams.empty() ? 1 : std::ranges::max(s_.streams),
-                                   .kv = s_.kv == "f32" ? KvType::f32 : KvType::f16,
+                                   .kv = kv_type_named(s_.kv),
                                    .isa = s_.isa,
                                    .without = {}};
         const auto ours = load(options);
@@ -287,7 +288,7 @@ void add_bench(CLI::App& app) {
     bench->add_option("-t,--threads", settings->n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
     bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step (default: each engine's own, 256 and 512)")
         ->check(CLI::Range(1, 8192));
-    bench->add_option("--kv", settings->kv, "KV cache type")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
+    bench->add_option("--kv", settings->kv, "KV cache type, of both engines")->check(CLI::IsMember(kv_type_names))->capture_default_str();
     bench->add_option("--isa", settings->isa, "Kernels to use: avx512, avx2, scalar (default: the best)");
     auto* against = bench->add_option("--against", settings->against, "Run this in turn and print the ratio: llama.cpp, or kylin altered")
                         ->check(CLI::IsMember({"llama.cpp", "kylin"}));

@@ -44,7 +44,7 @@ public:
                                                     "--ubatch",
                                                     std::to_string(options.n_ubatch ? options.n_ubatch : 512),
                                                     "--kv",
-                                                    options.kv == KvType::f16 ? "f16" : "f32",
+                                                    std::string(name(options.kv)),
                                                     "--flash-attn",
                                                     flash_attention ? "on" : "off",
                                                     "--repack",

@@ -12,14 +12,13 @@ void ParityOptions::add_to(CLI::App& command) {
     command.add_option("--tokens", tokens, "Token ids to run instead of a prompt")->delimiter(',');
     command.add_option("--decode", n_decode, "Further tokens to run one at a time, chosen greedily")->check(CLI::Range(0, 1 << 20));
     command.add_option("--numerics", numerics, "fast, layercast or oracle")->capture_default_str();
-    command.add_option("--kv", kv, "KV cache type of the fast numerics")->check(CLI::IsMember({"f16", "f32"}))->capture_default_str();
+    command.add_option("--kv", kv, "KV cache type of the fast numerics")->check(CLI::IsMember(kv_type_names))->capture_default_str();
     command.add_option("-t,--threads", n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
     command.add_option("--isa", isa, "Kernels of the fast numerics: avx512, avx2, scalar (default: the best)");
 }
 
 NumericsOptions ParityOptions::numerics_options() const {
-    return {
-        .kind = numerics_named(numerics), .n_pages = 0, .kv = kv == "f32" ? KvType::f32 : KvType::f16, .n_threads = n_threads, .isa = isa};
+    return {.kind = numerics_named(numerics), .n_pages = 0, .kv = kv_type_named(kv), .n_threads = n_threads, .isa = isa};
 }
 
 ParityModel::ParityModel(const ParityOptions& options)

@@ -31,7 +31,7 @@ std::unique_ptr<Numerics> load_numerics(const SessionOptions& options, const Mod
     return make_numerics(model,
                          {.kind = numerics_named(options.numerics),
                           .n_pages = pages_for(n_ctx),
-                          .kv = options.kv == "f32" ? KvType::f32 : KvType::f16,
+                          .kv = kv_type_named(options.kv),
                           .n_threads = options.n_threads,
                           .isa = options.isa},
                          [&](double share) { bar.show(share); });
@@ -54,8 +54,8 @@ void SessionOptions::add_to(CLI::App& command) {
         ->check(CLI::IsMember({"fast", "layercast", "oracle"}))
         ->capture_default_str()
         ->group(group);
-    command.add_option("--kv", kv, "KV cache type of the fast numerics: f16 or f32")
-        ->check(CLI::IsMember({"f16", "f32"}))
+    command.add_option("--kv", kv, "KV cache type of the fast numerics: f16, f32, or q8_0 (half the memory of f16)")
+        ->check(CLI::IsMember(kv_type_names))
         ->capture_default_str()
         ->group(group);
     command.add_option("--isa", isa, "Kernels of the fast numerics: avx512, avx2, scalar (default: the best)")->group(group);
