@@ -17,6 +17,7 @@ RunOptions llama_defaults() {
     RunOptions options = clean_run();
     options.flash_attn = "auto";
     options.kv = "f16";
+    options.rotate_kv = true;
     options.repack = true;
     options.ubatch = 512;
     return options;

@@ -10,6 +10,7 @@ struct RunOptions {
     std::string model;
     std::string flash_attn = "off";      // on, off, auto
     std::string kv = "f32";              // type of the K and V cache
+    bool rotate_kv = false;              // a quantized cache holds keys and values after a Hadamard rotation
     bool repack = false;                 // llama.cpp's extra buffer types: weights rearranged for the CPU at load
     int threads = 0;                     // 0: one per core
     int ubatch = 0;                      // rows of one forward pass; 0: the whole prompt
@@ -17,7 +18,7 @@ struct RunOptions {
     bool verbose = false;                // llama.cpp's log on stderr
 };
 
-// The recipe without noise sources: no flash attention, no repacking, an F32 cache, the prompt in one pass.
+// The recipe without noise sources: no flash attention, no repacking, an F32 cache, none rotated, the prompt in one pass.
 RunOptions clean_run();
 // What a user of llama.cpp gets without asking.
 RunOptions llama_defaults();

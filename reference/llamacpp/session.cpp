@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -151,6 +152,9 @@ void Session::open(int n_tokens, EvalCallback callback, int n_streams) {
     params.n_threads = params.n_threads_batch = options_.threads;
     params.flash_attn_type = flash_attention(options_.flash_attn);
     params.type_k = params.type_v = cache_type(options_.kv);
+    if (ggml_is_quantized(params.type_v) && params.flash_attn_type == LLAMA_FLASH_ATTN_TYPE_DISABLED)
+        throw std::runtime_error("--kv " + options_.kv + " needs --flash-attn on: llama.cpp has no other attention over quantized values");
+    setenv("LLAMA_ATTN_ROT_DISABLE", options_.rotate_kv ? "0" : "1", 1);  // there is no parameter for it
     params.cb_eval = callback.function;
     params.cb_eval_user_data = callback.user_data;
     params.no_perf = true;

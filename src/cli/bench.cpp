@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Settings {
-    std::string model, against, kv = "f16", isa, against_isa, flash = "off";
+    std::string model, against, kv = "f16", isa, against_isa, flash = "auto";
     std::vector<std::string> without;
     std::vector<int> prompts = {512}, depths = {0}, streams;
     int n_decode = 32, n_threads = 0, n_ubatch = 0, repeats = 5;
@@ -97,7 +97,8 @@ public:
                                    .without = {}};
         const auto ours = load(options);
         std::unique_ptr<BenchRunner> theirs;
-        if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, s_.flash == "on");
+        const bool flash = s_.flash == "on" || (s_.flash == "auto" && options.kv == KvType::q8_0);
+        if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, flash);
         if (s_.against == "kylin") theirs = load(altered(options));
 
         std::vector<Result> results;
@@ -301,8 +302,10 @@ void add_bench(CLI::App& app) {
         ->check(CLI::IsMember(names))
         ->needs(against);
     bench->add_option("--against-isa", settings->against_isa, "Kernels that `--against kylin` uses")->needs(against);
-    bench->add_option("--flash-attn", settings->flash, "llama.cpp's flash attention")
-        ->check(CLI::IsMember({"on", "off"}))
+    bench
+        ->add_option("--flash-attn", settings->flash,
+                     "llama.cpp's flash attention; auto: off, but on for a q8_0 cache, which it cannot read otherwise")
+        ->check(CLI::IsMember({"on", "off", "auto"}))
         ->capture_default_str();
     bench->add_flag("--profile", settings->profile, "Also print where the time goes, stage by stage");
     bench->add_flag("--json", settings->json, "Print one JSON object");

@@ -177,13 +177,14 @@ private:
         constexpr Toggle toggles[] = {
             {"flash attention", "--flash-attn toggled", [](LlamaCppOptions& o) { o.flash_attn = o.flash_attn == "off" ? "on" : "off"; }},
             {"repacked weights", "--repack toggled", [](LlamaCppOptions& o) { o.repack = o.repack == "off" ? "on" : "off"; }},
-            {"KV cache type", "f32 against f16", [](LlamaCppOptions& o) { o.kv = o.kv == "f32" ? "f16" : "f32"; }},
+            {"KV cache type", "against f32, f32 against f16", [](LlamaCppOptions& o) { o.kv = o.kv == "f32" ? "f16" : "f32"; }},
             {"threads", "1 against more", [](LlamaCppOptions& o) { o.n_threads = o.n_threads == 1 ? 2 : 1; }},
         };
         const auto& about = reference.about();
         for (const Toggle& t : toggles) {
             LlamaCppOptions options = s_.llama_cpp;
             t.change(options);
+            if (options.kv == "q8_0" && options.flash_attn == "off") continue;  // llama.cpp cannot
             passes_(std::string("llama.cpp, ") + t.source, 0);
             const auto path = folder_.path() / "spread.safetensors";
             trace_llama_cpp(model_.path(), about.tokens, 0, false, options, path);
@@ -230,7 +231,7 @@ void add_llama_cpp_options(CLI::App& command, LlamaCppOptions& o) {
         ->check(CLI::IsMember({"on", "off", "auto"}))
         ->capture_default_str()
         ->group(group);
-    command.add_option("--reference-kv", o.kv, "Type of its KV cache")->capture_default_str()->group(group);
+    command.add_option("--reference-kv", o.kv, "Type of its KV cache; q8_0 needs --flash-attn on")->capture_default_str()->group(group);
     command.add_option("--repack", o.repack, "Whether it rearranges weights at load")
         ->check(CLI::IsMember({"on", "off"}))
         ->capture_default_str()
