@@ -91,9 +91,9 @@ void run_quantize(benchmark::State& state, const Kernels& kernels, Activation fo
 }
 
 void register_benchmarks() {
-    constexpr BlockType types[] = {BlockType::q2_k, BlockType::q3_k, BlockType::q4_k, BlockType::q5_k, BlockType::q6_k,
-                                   BlockType::q8_0, BlockType::q4_0, BlockType::q4_1, BlockType::q5_0, BlockType::q5_1,
-                                   BlockType::f16,  BlockType::bf16, BlockType::f32};
+    constexpr BlockType types[] = {BlockType::q2_k,   BlockType::q3_k, BlockType::q4_k, BlockType::q5_k, BlockType::q6_k,
+                                   BlockType::q8_0,   BlockType::q4_0, BlockType::q4_1, BlockType::q5_0, BlockType::q5_1,
+                                   BlockType::iq4_nl, BlockType::f16,  BlockType::bf16, BlockType::f32};
     for (const Kernels* kernels : usable_kernels()) {
         const std::string isa(kernels->name);
         for (const BlockType type : types)

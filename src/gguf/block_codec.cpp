@@ -87,6 +87,14 @@ void decode(const BlockQ4_0& b, float* y) {
     }
 }
 
+void decode(const BlockIQ4_NL& b, float* y) {
+    const float d = f16_to_f32(b.d);
+    for (int i = 0; i < 16; ++i) {
+        y[i] = to_float(iq4_nl_values[b.qs[i] & 15]) * d;
+        y[i + 16] = to_float(iq4_nl_values[b.qs[i] >> 4]) * d;
+    }
+}
+
 void decode(const BlockQ4_1& b, float* y) {
     const float d = f16_to_f32(b.d), m = f16_to_f32(b.m);
     for (int i = 0; i < 16; ++i) {
@@ -226,6 +234,8 @@ void dequantize_row(BlockType type, const std::byte* blocks, float* y, int n) {
             return decode_row<BlockQ5_K>(type, blocks, y, n);
         case BlockType::q6_k:
             return decode_row<BlockQ6_K>(type, blocks, y, n);
+        case BlockType::iq4_nl:
+            return decode_row<BlockIQ4_NL>(type, blocks, y, n);
     }
 }
 

@@ -63,6 +63,32 @@ void encode(std::span<const float, 32> x, BlockQ4_1& b) {
     for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(quant(x[i]), quant(x[i + 16]));
 }
 
+// Of two equally near values the greater.
+uint8_t nearest_iq4_nl(float x) {
+    const int8_t *first = std::begin(iq4_nl_values), *last = std::end(iq4_nl_values);
+    const int8_t* above = std::upper_bound(first, last, x, [](float v, int8_t value) { return v < to_float(value); });
+    if (above == first) return 0;
+    const bool below = above == last || x - to_float(above[-1]) < to_float(*above) - x;
+    return static_cast<uint8_t>(above - first - (below ? 1 : 0));
+}
+
+// The least-squares scale of the quants that the plain scale gives.
+void encode(std::span<const float, 32> x, BlockIQ4_NL& b) {
+    const float extreme = extreme_of(x);
+    if (std::fabs(extreme) < smallest_group) return;
+    const float inverse = 1.0f / (extreme / to_float(iq4_nl_values[0]));
+    std::array<uint8_t, 32> q;
+    float wqx = 0, wqq = 0;
+    for (size_t i = 0; i < 32; ++i) {
+        q[i] = nearest_iq4_nl(inverse * x[i]);
+        const float weight = x[i] * x[i], level = to_float(iq4_nl_values[q[i]]);
+        wqx += weight * level * x[i];
+        wqq += weight * level * level;
+    }
+    b.d = f32_to_f16(wqq > 0 ? wqx / wqq : 0.0f);
+    for (size_t i = 0; i < 16; ++i) b.qs[i] = joined(q[i], q[i + 16]);
+}
+
 void store_fifth_bits(std::span<const int, 32> q, uint8_t (&qh)[4]) {
     for (size_t byte = 0; byte < 4; ++byte) {
         int bits = 0;
@@ -294,6 +320,8 @@ void quantize_row(BlockType type, const float* x, std::byte* blocks, int n) {
             return encode_row<BlockQ5_K, 256>(x, blocks, n);
         case BlockType::q6_k:
             return encode_row<BlockQ6_K, 256>(x, blocks, n);
+        case BlockType::iq4_nl:
+            return encode_row<BlockIQ4_NL, 32>(x, blocks, n);
     }
 }
 

@@ -24,6 +24,7 @@ namespace kylin {
     type(q4_k,  12,  256,  144) \
     type(q5_k,  13,  256,  176) \
     type(q6_k,  14,  256,  210) \
+    type(iq4_nl, 20,  32,   18) \
     type(bf16,  30,    1,    2)
 // clang-format on
 
@@ -66,6 +67,10 @@ constexpr const BlockTypeInfo& info(BlockType type) {
 }
 
 struct BlockQ4_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+struct BlockIQ4_NL {
     uint16_t d;
     uint8_t qs[16];
 };
@@ -117,10 +122,14 @@ struct BlockQ6_K {
 };
 
 static_assert(sizeof(BlockQ4_0) == info(BlockType::q4_0).bytes && sizeof(BlockQ4_1) == info(BlockType::q4_1).bytes);
+static_assert(sizeof(BlockIQ4_NL) == info(BlockType::iq4_nl).bytes);
 static_assert(sizeof(BlockQ5_0) == info(BlockType::q5_0).bytes && sizeof(BlockQ5_1) == info(BlockType::q5_1).bytes);
 static_assert(sizeof(BlockQ8_0) == info(BlockType::q8_0).bytes && sizeof(BlockQ2_K) == info(BlockType::q2_k).bytes);
 static_assert(sizeof(BlockQ3_K) == info(BlockType::q3_k).bytes && sizeof(BlockQ4_K) == info(BlockType::q4_k).bytes);
 static_assert(sizeof(BlockQ5_K) == info(BlockType::q5_k).bytes && sizeof(BlockQ6_K) == info(BlockType::q6_k).bytes);
+
+// What the nibbles of IQ4_NL stand for. Not inline: its copy in an instruction set's object must not be the one that all others get.
+constexpr int8_t iq4_nl_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 
 // Bytes of one row of `values` values; `values` must be a multiple of the block.
 constexpr size_t row_bytes(BlockType type, size_t values) { return values / info(type).values * info(type).bytes; }

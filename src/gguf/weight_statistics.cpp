@@ -27,6 +27,7 @@ std::optional<size_t> scale_offset(BlockType type) {
             return offsetof(BlockQ6_K, d);
         case BlockType::q4_0:
         case BlockType::q4_1:
+        case BlockType::iq4_nl:
         case BlockType::q5_0:
         case BlockType::q5_1:
         case BlockType::q8_0:

@@ -147,6 +147,8 @@ void pack_fifth_bits(Panel& panel, const Block& block, int o) {
 
 void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o) { pack_nibbles(panel, block, o); }
 
+void pack_block(PanelIQ4NL& panel, const BlockIQ4_NL& block, int o) { pack_nibbles(panel, block, o); }
+
 void pack_block(PanelQ4_1& panel, const BlockQ4_1& block, int o) {
     pack_nibbles(panel, block, o);
     panel.m[o] = block.m;
@@ -208,6 +210,8 @@ void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t wi
             return pack_blocks<PanelQ5_0, BlockQ5_0>(to, rows, width / 32);
         case BlockType::q5_1:
             return pack_blocks<PanelQ5_1, BlockQ5_1>(to, rows, width / 32);
+        case BlockType::iq4_nl:
+            return pack_blocks<PanelIQ4NL, BlockIQ4_NL>(to, rows, width / 32);
         case BlockType::f16:
         case BlockType::bf16:
             return pack_elements<uint16_t>(to, rows, width);
@@ -231,6 +235,7 @@ Activation activation_of(BlockType source_type) {
         case BlockType::q5_0:
         case BlockType::q5_1:
         case BlockType::q8_0:
+        case BlockType::iq4_nl:
             return Activation::q8_0;
         default:
             return Activation::f32;

@@ -48,6 +48,7 @@ RowForm row_form(Rounding::Inputs inputs, BlockType weights) {
         case BlockType::q4_0:
         case BlockType::q5_0:
         case BlockType::q8_0:
+        case BlockType::iq4_nl:
             return RowForm::q8_0;
         case BlockType::q4_1:
         case BlockType::q5_1:

@@ -1,10 +1,12 @@
 // Rows and blocks that codecs are tested on: the same on every machine, from a generator of our own.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -94,6 +96,16 @@ inline std::vector<std::byte> make_blocks(BlockType type, size_t n_values, uint6
     std::vector<std::byte> blocks(row_bytes(type, n_values));
     for (std::byte& b : blocks) b = static_cast<std::byte>(random.next() >> 56);
     return blocks;
+}
+
+// The library leaves the quants of an IQ4_NL block of scale zero to chance.
+inline void clear_undefined(BlockType type, std::vector<std::byte>& blocks) {
+    if (type != BlockType::iq4_nl) return;
+    for (size_t at = 0; at < blocks.size(); at += sizeof(BlockIQ4_NL)) {
+        BlockIQ4_NL block;
+        std::memcpy(&block, &blocks[at], sizeof block);
+        if ((block.d & 0x7FFF) == 0) std::fill_n(&blocks[at] + sizeof block.d, sizeof block.qs, std::byte{0});
+    }
 }
 
 // FNV-1a.

@@ -48,6 +48,7 @@ private:
             {BlockType::q4_k, "quantize_row_q4_K_ref", "dequantize_row_q4_K"},
             {BlockType::q5_k, "quantize_row_q5_K_ref", "dequantize_row_q5_K"},
             {BlockType::q6_k, "quantize_row_q6_K_ref", "dequantize_row_q6_K"},
+            {BlockType::iq4_nl, "quantize_row_iq4_nl_ref", "dequantize_row_iq4_nl"},
         };
         for (const Names& n : table)
             if (n.type == type) return n;

@@ -49,6 +49,8 @@ TEST_P(ReferenceCodecTest, QuantizesTheSameBits) {
             const auto x = testing::make_row(kind, n, seed);
             quantize_row(type.type, x.data(), ours.data(), static_cast<int>(n));
             reference_->quantize(type.type, x.data(), theirs.data(), static_cast<int>(n));
+            testing::clear_undefined(type.type, ours);
+            testing::clear_undefined(type.type, theirs);
             for (size_t i = 0; i < ours.size(); ++i)
                 ASSERT_EQ(static_cast<int>(ours[i]), static_cast<int>(theirs[i]))
                     << testing::row_kinds[kind] << ", seed " << seed << ", block " << i / type.bytes << ", byte " << i % type.bytes;

@@ -36,6 +36,13 @@ def decode_q4_0(blocks):
     return (nibbles(blocks[:, 2:]) - np.float32(8)) * f16(blocks, 0, 2)
 
 
+IQ4_NL_VALUES = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
+
+
+def decode_iq4_nl(blocks):
+    return IQ4_NL_VALUES[nibbles(blocks[:, 2:]).astype(np.uint8)] * f16(blocks, 0, 2)
+
+
 def decode_q4_1(blocks):
     return nibbles(blocks[:, 4:]) * f16(blocks, 0, 2) + f16(blocks, 2, 4)
 
@@ -102,6 +109,7 @@ TYPES = {
     12: ("q4_k", 256, 144, decode_q4_k),
     13: ("q5_k", 256, 176, decode_q5_k),
     14: ("q6_k", 256, 210, decode_q6_k),
+    20: ("iq4_nl", 32, 18, decode_iq4_nl),
     30: ("bf16", 1, 2, decode_bf16),
 }
 DECODERS = {name: (n_bytes, decode) for name, _, n_bytes, decode in TYPES.values()}

@@ -11,9 +11,9 @@
 
 namespace kylin::testing {
 
-inline constexpr std::array all_types = {BlockType::f32,  BlockType::f16,  BlockType::bf16, BlockType::q4_0, BlockType::q4_1,
-                                         BlockType::q5_0, BlockType::q5_1, BlockType::q8_0, BlockType::q2_k, BlockType::q3_k,
-                                         BlockType::q4_k, BlockType::q5_k, BlockType::q6_k};
+inline constexpr std::array all_types = {BlockType::f32,  BlockType::f16,  BlockType::bf16, BlockType::q4_0,  BlockType::q4_1,
+                                         BlockType::q5_0, BlockType::q5_1, BlockType::q8_0, BlockType::q2_k,  BlockType::q3_k,
+                                         BlockType::q4_k, BlockType::q5_k, BlockType::q6_k, BlockType::iq4_nl};
 
 using Random = std::mt19937_64;
 
@@ -36,6 +36,7 @@ inline std::vector<size_t> scale_offsets(BlockType type) {
         case BlockType::q4_0:
         case BlockType::q5_0:
         case BlockType::q8_0:
+        case BlockType::iq4_nl:
             return {0};
         case BlockType::q4_1:
         case BlockType::q5_1:

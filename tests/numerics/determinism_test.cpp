@@ -118,7 +118,7 @@ TEST(DeterminismOfKv, EveryTypeWithAnyThreadsChunksAndInstructionSet) {
 
 INSTANTIATE_TEST_SUITE_P(Types, Determinism,
                          testing::Values(BlockType::f32, BlockType::f16, BlockType::bf16, BlockType::q8_0, BlockType::q4_0, BlockType::q5_1,
-                                         BlockType::q4_k, BlockType::q5_k, BlockType::q6_k, BlockType::q3_k),
+                                         BlockType::q4_k, BlockType::q5_k, BlockType::q6_k, BlockType::q3_k, BlockType::iq4_nl),
                          [](const auto& type) { return std::string(kylin::info(type.param).name); });
 
 }  // namespace

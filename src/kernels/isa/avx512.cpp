@@ -64,6 +64,9 @@ struct Avx512 {
 
     static Bytes load_bytes(const void* p) { return _mm512_loadu_si512(p); }
     static Bytes splat_byte(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
+    static Bytes splat16(const void* p) { return _mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+    // Of a table of 16 bytes, by indices below 16.
+    static Bytes look_up(Bytes table, Bytes indices) { return _mm512_shuffle_epi8(table, indices); }
     static Bytes or_bytes(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
     static Bytes flip_sign_bits(Bytes v) { return _mm512_xor_si512(v, splat_byte(-128)); }
     static Bytes low_nibbles(Bytes v) { return _mm512_and_si512(v, splat_byte(15)); }

@@ -130,6 +130,12 @@ struct Neon : NeonFloats {
         const uint8x16_t bytes = vdupq_n_u8(static_cast<uint8_t>(v));
         return {bytes, bytes};
     }
+    static Bytes splat16(const void* p) {
+        const uint8x16_t bytes = vld1q_u8(static_cast<const uint8_t*>(p));
+        return {bytes, bytes};
+    }
+    // Of a table of 16 bytes, by indices below 16.
+    static Bytes look_up(Bytes table, Bytes indices) { return {vqtbl1q_u8(table.low, indices.low), vqtbl1q_u8(table.high, indices.high)}; }
     static Bytes or_bytes(Bytes a, Bytes b) { return {vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)}; }
     static Bytes low_nibbles(Bytes v) { return and_bytes(v, 15); }
     static Bytes high_nibbles(Bytes v) { return {vshrq_n_u8(v.low, 4), vshrq_n_u8(v.high, 4)}; }

@@ -114,6 +114,7 @@ float dot_q6_k(const std::byte* panel, int o, const std::byte* row, int width) {
 
 int weight(const PanelQ8_0& w, int o, int i) { return w.quants[i / 4][4 * o + i % 4]; }
 int weight(const PanelQ4_0& w, int o, int i) { return nibble_at(w.quants, o, i) - 8; }
+int weight(const PanelIQ4NL& w, int o, int i) { return iq4_nl_values[nibble_at(w.quants, o, i)]; }
 int weight(const PanelQ4_1& w, int o, int i) { return nibble_at(w.quants, o, i); }
 int weight(const PanelQ5_0& w, int o, int i) { return (nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i)) - 16; }
 int weight(const PanelQ5_1& w, int o, int i) { return nibble_at(w.quants, o, i) | fifth_bit_at(w.high, o, i); }
@@ -175,6 +176,8 @@ Dot dot_of(BlockType type) {
             return dot_blocks<PanelQ5_0>;
         case BlockType::q5_1:
             return dot_blocks<PanelQ5_1>;
+        case BlockType::iq4_nl:
+            return dot_blocks<PanelIQ4NL>;
         case BlockType::f16:
             return dot_floats<uint16_t, f16_to_f32>;
         case BlockType::bf16:

@@ -22,6 +22,9 @@ struct X86Lanes : X86Floats {
         __builtin_memcpy(&v, p, sizeof v);
         return _mm256_set1_epi32(v);
     }
+    static Bytes splat16(const void* p) { return _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+    // Of a table of 16 bytes, by indices below 16.
+    static Bytes look_up(Bytes table, Bytes indices) { return _mm256_shuffle_epi8(table, indices); }
     static Bytes or_bytes(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
     static Bytes low_nibbles(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
     static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }

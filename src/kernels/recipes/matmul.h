@@ -18,7 +18,7 @@ void matmul(const MatmulTask& task) {
         case BlockType::q6_k:
             return walk_tiles<V, ShortSubBlocks<V, FormatQ6K<V>>>(task);
         case BlockType::q8_0:
-            return walk_tiles<V, BlocksQ8_0<V>>(task);
+            return walk_tiles<V, SignedOrBiased<V, EightBits>>(task);
         case BlockType::q4_0:
             return walk_tiles<V, UnsignedBlocks<V, FourBits<V, PanelQ4_0>>>(task);
         case BlockType::q4_1:
@@ -27,6 +27,8 @@ void matmul(const MatmulTask& task) {
             return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_0>>>(task);
         case BlockType::q5_1:
             return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_1>>>(task);
+        case BlockType::iq4_nl:
+            return walk_tiles<V, SignedOrBiased<V, FromTable>>(task);
         case BlockType::f16:
             return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task);
         case BlockType::bf16:

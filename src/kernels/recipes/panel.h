@@ -3,8 +3,8 @@
 // A *group* is 4 consecutive inputs of 16 outputs: 64 bytes, byte 4 * output + j is input j of the group. So a vector of int32 lanes
 // holds one output per lane, and a dot product needs no sum across lanes. A vector of 8 lanes reads half of every field.
 //
-//   q2_k q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1   n_blocks * Panel... below
-//   f32 f16 bf16                              width * element[16]
+//   q2_k q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl   n_blocks * Panel... below
+//   f32 f16 bf16                                          width * element[16]
 //
 // One row, or a few, read a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place
 // of their own, or two panels at once, the processor no longer fetches ahead: 6 to 13 GB/s instead of 20 to 25 on a Zen 4 core.
@@ -57,7 +57,7 @@ struct PanelQ2K {
     uint8_t quants[16][64];                   // [sub-block]
 };
 
-// Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16); Q4_1 and Q5_1: d * q + m.
+// Blocks of 32 inputs: value = d * q, d * (q - 8), d * (q - 16), IQ4_NL d * iq4_nl_values[q]; Q4_1 and Q5_1: d * q + m.
 struct PanelQ8_0 {
     uint16_t d[16];        // F16
     int8_t quants[8][64];  // [group]
@@ -65,6 +65,10 @@ struct PanelQ8_0 {
 struct PanelQ4_0 {
     uint16_t d[16];
     uint8_t quants[4][64];  // [pair of groups]
+};
+struct PanelIQ4NL {
+    uint16_t d[16];
+    uint8_t quants[4][64];  // [pair of groups], of indices into iq4_nl_values
 };
 struct PanelQ5_0 {
     uint16_t d[16];
@@ -83,6 +87,6 @@ struct PanelQ5_1 {
 
 static_assert(sizeof(PanelQ2K) == 1664 && sizeof(PanelQ4K) == 2368 && sizeof(PanelQ5K) == 2880 && sizeof(PanelQ6K) == 3392);
 static_assert(sizeof(PanelQ8_0) == 544 && sizeof(PanelQ4_0) == 288 && sizeof(PanelQ5_0) == 352);
-static_assert(sizeof(PanelQ4_1) == 320 && sizeof(PanelQ5_1) == 384);
+static_assert(sizeof(PanelQ4_1) == 320 && sizeof(PanelQ5_1) == 384 && sizeof(PanelIQ4NL) == 288);
 
 }  // namespace kylin

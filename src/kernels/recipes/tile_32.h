@@ -1,4 +1,4 @@
-// Dot products of Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 weights with Q8_0 activations.
+// Dot products of Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and IQ4_NL weights with Q8_0 activations.
 //
 // The float recipe, for block 0, 1, ... of an output:
 //   acc = fma(dw * dx, float(isum), acc), isum the exact sum of 32 products
@@ -14,9 +14,10 @@ namespace kylin {
 // Of a quant in a file -128 may occur, of an activation it never does.
 static_assert(32 * 128 * 127 < (1 << 24));
 
-// Q8_0 where bytes without a sign cannot hold its weights.
-template <class V>
+// Weights of eight bits where bytes without a sign cannot hold them. Format: Block and weights(block, pair of groups, low, high).
+template <class V, class Format>
 struct SignedBlocks {
+    using Block = typename Format::Block;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int groups_per_sum = 8 * V::products * 128 * 127 <= V::sum_max ? 8 : 1;
     static_assert(groups_per_sum * V::products * 128 * 127 <= V::sum_max);
@@ -25,9 +26,9 @@ struct SignedBlocks {
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         clear<V>(total);
         for (int b = 0; b < in.width / 32; ++b) {
-            Weights<PanelQ8_0> w[P];
+            Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) {
-                w[p] = in.weights<V, PanelQ8_0>(p, b);
+                w[p] = in.weights<V, Block>(p, b);
                 fetch_ahead<C>(w[p].at);
             }
             const ActivationQ8_0* x[C];
@@ -43,24 +44,34 @@ struct SignedBlocks {
 
 private:
     template <size_t P, size_t C>
-    static void sum_block(const Weights<PanelQ8_0> (&w)[P], const ActivationQ8_0* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+    static void sum_block(const Weights<Block> (&w)[P], const ActivationQ8_0* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) {
                 isum[p][c] = V::zero_ints();
                 dot[p][c] = V::zero_sums();
             }
-#pragma GCC unroll 8
-        for (int group = 0; group < 8; ++group) {
-            typename V::SignedBytes weights[P];
-            for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(V::load_bytes(w[p]->quants[group] + 4 * w[p].o));
-            for (size_t c = 0; c < C; ++c) {
-                V::dot_s8(dot, c, weights, x[c]->qs + 4 * group);
-                if ((group + 1) % groups_per_sum != 0) continue;
-                for (size_t p = 0; p < P; ++p) {
-                    isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
-                    dot[p][c] = V::zero_sums();
-                }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            typename V::Bytes low[P], high[P];
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], i, low[p], high[p]);
+            add_group<P, C>(low, 2 * i, 4 * i, x, dot, isum);
+            add_group<P, C>(high, 2 * i + 1, 16 + 4 * i, x, dot, isum);
+        }
+    }
+
+    // The `nth` of the block's groups, inputs `first` .. `first` + 3.
+    template <size_t P, size_t C>
+    static void add_group(const typename V::Bytes (&bytes)[P], int nth, int first, const ActivationQ8_0* const (&x)[C],
+                          typename V::Sums (&dot)[P][C], typename V::Ints (&isum)[P][C]) {
+        typename V::SignedBytes weights[P];
+        for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(bytes[p]);
+        for (size_t c = 0; c < C; ++c) {
+            V::dot_s8(dot, c, weights, x[c]->qs + first);
+            if ((nth + 1) % groups_per_sum != 0) continue;
+            for (size_t p = 0; p < P; ++p) {
+                isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
+                dot[p][c] = V::zero_sums();
             }
         }
     }
@@ -152,17 +163,36 @@ struct FiveBits {
     }
 };
 
-template <class V>
+// Weights of eight bits: with their sign, or `biased` by 128 as bytes without one.
+template <class V, bool biased>
+typename V::Bytes eight_bits(typename V::Bytes v) {
+    if constexpr (biased) return V::flip_sign_bits(v);
+    return v;
+}
+
+template <class V, bool biased>
 struct EightBits {
     using Block = PanelQ8_0;
     static constexpr int max = 255, log2_offset = 7;
     static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
-        low = V::flip_sign_bits(V::load_bytes(w->quants[i] + 4 * w.o));
-        high = V::flip_sign_bits(V::load_bytes(w->quants[i + 4] + 4 * w.o));
+        low = eight_bits<V, biased>(V::load_bytes(w->quants[i] + 4 * w.o));
+        high = eight_bits<V, biased>(V::load_bytes(w->quants[i + 4] + 4 * w.o));
     }
 };
 
-template <class V>
-using BlocksQ8_0 = std::conditional_t<V::unsigned_max == 255, UnsignedBlocks<V, EightBits<V>>, SignedBlocks<V>>;
+template <class V, bool biased>
+struct FromTable {
+    using Block = PanelIQ4NL;
+    static constexpr int max = 113 + 128, log2_offset = 7;
+    static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+        const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), table = eight_bits<V, biased>(V::splat16(iq4_nl_values));
+        low = V::look_up(table, V::low_nibbles(q));
+        high = V::look_up(table, V::high_nibbles(q));
+    }
+};
+
+// Without a sign where V can multiply all 256 values of a byte.
+template <class V, template <class, bool> class Format>
+using SignedOrBiased = std::conditional_t<V::unsigned_max == 255, UnsignedBlocks<V, Format<V, true>>, SignedBlocks<V, Format<V, false>>>;
 
 }  // namespace kylin
