@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <exception>
+#include <mutex>
 
 #include "base/error.h"
 #include "engine/inbox.h"
@@ -24,12 +25,14 @@ public:
     void run() {
         parts_.math.cancel_on(&inbox_.step_is_void());
         for (;;) {
+            publish_load();
             Inbox::Mail mail = inbox_.take(active_.empty() && waiting_.empty());
             for (Sequence::Origin& origin : mail.submitted)
                 waiting_.push_back(std::make_unique<Sequence>(std::move(origin), parts_.tokenizer));
             if (mail.closed) break;
             for (const RequestId id : mail.cancelled) cancel(id);
             admit();
+            publish_load();
             if (!active_.empty()) step();
         }
         for (const auto& s : active_) s->end(FinishReason::cancelled);
@@ -37,7 +40,21 @@ public:
         parts_.math.cancel_on(nullptr);
     }
 
+    EngineLoad load() const {  // any thread
+        const std::lock_guard lock(load_mutex_);
+        return load_;
+    }
+
 private:
+    void publish_load() {
+        const std::lock_guard lock(load_mutex_);
+        load_ = {.n_running = static_cast<int>(active_.size()),
+                 .n_waiting = static_cast<int>(waiting_.size()),
+                 .n_pages = pool_.n_total(),
+                 .n_pages_used = pool_.n_total() - pool_.n_free() - kept_.n_pages(),
+                 .n_pages_kept = kept_.n_pages()};
+    }
+
     void cancel(RequestId id) {
         const auto is_it = [&](const auto& s) { return s->id() == id; };
         if (const auto it = std::find_if(waiting_.begin(), waiting_.end(), is_it); it != waiting_.end()) {
@@ -114,6 +131,8 @@ private:
     std::vector<float> row_;  // logits of one row
     std::deque<std::unique_ptr<Sequence>> waiting_;
     std::vector<std::unique_ptr<Sequence>> active_;
+    mutable std::mutex load_mutex_;
+    EngineLoad load_;
 };
 
 }  // namespace
@@ -148,5 +167,7 @@ RequestId Engine::submit(GenerationRequest request, Sink sink) {
 }
 
 void Engine::cancel(RequestId id) { state_->inbox.cancel(id); }
+
+EngineLoad Engine::load() const { return state_->loop.load(); }
 
 }  // namespace kylin

@@ -24,6 +24,12 @@ struct EngineParts {
     const Tokenizer& tokenizer;
 };
 
+// What the engine has in hand at the beginning of a step.
+struct EngineLoad {
+    int n_running = 0, n_waiting = 0;
+    int n_pages = 0, n_pages_used = 0, n_pages_kept = 0;  // kept: of ended answers, given up when others need them
+};
+
 class Engine {
 public:
     Engine(const EngineParts& parts, const EngineOptions& options);  // throws InputError
@@ -36,6 +42,8 @@ public:
     RequestId submit(GenerationRequest request, Sink sink);
     // Any thread. Takes effect before the next step; a request that is unknown or has ended is left alone.
     void cancel(RequestId id);
+    // Any thread.
+    EngineLoad load() const;
 
 private:
     struct State;

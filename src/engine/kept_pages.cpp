@@ -32,6 +32,12 @@ std::optional<CachedTokens> KeptPages::take(std::span<const int32_t> tokens) {
     return taken;
 }
 
+int KeptPages::n_pages() const {
+    int n = 0;
+    for (const CachedTokens& cached : kept_) n += cached.pages.size();
+    return n;
+}
+
 bool KeptPages::drop_oldest() {
     if (kept_.empty()) return false;
     kept_.pop_front();

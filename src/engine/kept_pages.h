@@ -22,6 +22,7 @@ public:
     // Takes out the one that shares the longest beginning with `tokens`, cut to that; nullopt when none shares half of what it holds.
     std::optional<CachedTokens> take(std::span<const int32_t> tokens);
     bool drop_oldest();  // false when there is none
+    int n_pages() const;
 
 private:
     std::deque<CachedTokens> kept_;  // oldest first

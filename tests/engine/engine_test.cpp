@@ -312,6 +312,13 @@ TEST(Engine, SurvivesAStormOfCancellations) {
     for (auto& d : doomed) EXPECT_NE(d.answer.get().finish.reason, FinishReason::error);  // some may have come to their end
     for (auto& h : honest) EXPECT_EQ(h.answer.get(), expected);
     EXPECT_EQ(bench.run({.prompt = prompt(600, 1)}).tokens.size(), 40u) << "all pages can be had again";
+    EngineLoad load;
+    do {
+        std::this_thread::yield();  // the load is told after the last event
+        load = bench.engine().load();
+    } while (load.n_running > 0 || load.n_waiting > 0);
+    EXPECT_EQ(load.n_pages, 10);
+    EXPECT_EQ(load.n_pages_used, 0);
 }
 
 }  // namespace
