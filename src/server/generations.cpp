@@ -1,0 +1,87 @@
+#include "server/generations.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace kylin::server {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point then) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+}  // namespace
+
+Generations::Ticket Generations::start(std::string request_id, std::vector<GenerationRequest> requests, Listener listener) {
+    if (n_choices_ + requests.size() > max_choices_) {
+        ++metrics_.rejected;
+        throw QueueFull{};
+    }
+    const Ticket ticket = ++last_;
+    Job& job = jobs_[ticket];
+    job.request_id = std::move(request_id);
+    job.begun = Clock::now();
+    job.listener = std::move(listener);
+    try {
+        for (GenerationRequest& request : requests) {
+            const size_t index = job.choices.size();
+            const int n_prompt = static_cast<int>(request.spec().prompt.size());
+            const RequestId id = engine_.submit(std::move(request), [this, post = make_poster_(), ticket, index](const TokenEvent& event) {
+                post([this, ticket, index, event] { on_event(ticket, index, event); });
+            });
+            job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun});
+            ++n_choices_;
+        }
+    } catch (const InputError&) {
+        cancel(ticket);
+        if (job.choices.empty()) jobs_.erase(ticket);
+        throw;
+    }
+    return ticket;
+}
+
+void Generations::cancel(Ticket ticket) {
+    const auto it = jobs_.find(ticket);
+    if (it == jobs_.end()) return;
+    it->second.listener = nullptr;
+    for (const Choice& choice : it->second.choices)
+        if (!choice.ended) engine_.cancel(choice.id);
+}
+
+void Generations::count(const Job& job, Choice& choice, const TokenEvent& event) {
+    if (event.token) {
+        ++choice.n_answer;
+        ++metrics_.answer_tokens;
+        (choice.n_answer == 1 ? metrics_.first_token : metrics_.inter_token).observe(seconds_since(choice.last_token));
+        choice.last_token = Clock::now();
+    }
+    if (!event.finish) return;
+    ++metrics_.answers[std::string(name(event.finish->reason))];
+    metrics_.prompt_tokens += static_cast<uint64_t>(event.finish->usage.n_prompt);
+    metrics_.cached_tokens += static_cast<uint64_t>(event.finish->usage.n_reused);
+    metrics_.whole_answer.observe(seconds_since(job.begun));
+    choice.ended = true;
+    --n_choices_;
+}
+
+void Generations::on_event(Ticket ticket, size_t index, const TokenEvent& event) {
+    const auto it = jobs_.find(ticket);
+    if (it == jobs_.end()) return;
+    Job& job = it->second;
+    count(job, job.choices[index], event);
+    // A copy: the listener may cancel its own job.
+    if (const Listener listener = job.listener) listener(index, event);
+    if (std::all_of(job.choices.begin(), job.choices.end(), [](const Choice& c) { return c.ended; })) jobs_.erase(ticket);
+}
+
+std::vector<Generations::View> Generations::running() const {
+    std::vector<View> views;
+    for (const auto& [ticket, job] : jobs_)
+        for (size_t i = 0; i < job.choices.size(); ++i)
+            if (!job.choices[i].ended)
+                views.push_back({job.request_id, i, job.choices[i].n_prompt, job.choices[i].n_answer, seconds_since(job.begun)});
+    return views;
+}
+
+}  // namespace kylin::server

@@ -1,0 +1,67 @@
+// Everything that runs on the engine for a client, and the way of its events from the engine's thread to the I/O thread.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "server/metrics.h"
+
+namespace kylin::server {
+
+// Thrown where a request would wait behind too many others.
+struct QueueFull {};
+
+class Generations {
+public:
+    using Poster = std::function<void(std::function<void()>)>;                     // runs it on the I/O thread
+    using Listener = std::function<void(size_t choice, const TokenEvent& event)>;  // I/O thread
+    using Ticket = uint64_t;
+
+    // At most `max_choices` run or wait at once. All must outlive the events, which end when the engine has answered or cancelled each.
+    Generations(Engine& engine, Metrics& metrics, size_t max_choices) : engine_(engine), metrics_(metrics), max_choices_(max_choices) {}
+    // Before the first start(). A poster is made for every answer and lives as long as its events may come: the I/O thread waits for it.
+    void post_with(std::function<Poster()> make_poster) { make_poster_ = std::move(make_poster); }
+
+    // All of them or none. Throws QueueFull, or InputError when one can never run.
+    Ticket start(std::string request_id, std::vector<GenerationRequest> requests, Listener listener);
+    void cancel(Ticket ticket);  // the listener hears nothing more
+    size_t n_choices() const { return n_choices_; }
+
+    struct View {
+        std::string request_id;
+        size_t choice;
+        int n_prompt, n_answer;
+        double seconds;
+    };
+    std::vector<View> running() const;
+
+private:
+    using Clock = std::chrono::steady_clock;
+    struct Choice {
+        RequestId id;
+        int n_prompt, n_answer = 0;
+        Clock::time_point last_token;
+        bool ended = false;
+    };
+    struct Job {
+        std::string request_id;
+        Clock::time_point begun;
+        Listener listener;  // empty: cancelled
+        std::vector<Choice> choices;
+    };
+    void on_event(Ticket ticket, size_t index, const TokenEvent& event);
+    void count(const Job& job, Choice& choice, const TokenEvent& event);
+
+    Engine& engine_;
+    Metrics& metrics_;
+    size_t max_choices_, n_choices_ = 0;
+    std::function<Poster()> make_poster_;
+    Ticket last_ = 0;
+    std::map<Ticket, Job> jobs_;
+};
+
+}  // namespace kylin::server

@@ -1,0 +1,64 @@
+#include "server/metrics.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <iterator>
+
+namespace kylin::server {
+namespace {
+
+void head(std::string& out, std::string_view name, std::string_view type, std::string_view help) {
+    out += fmt::format("# HELP {0} {2}\n# TYPE {0} {1}\n", name, type, help);
+}
+
+void counter(std::string& out, std::string_view name, uint64_t value, std::string_view help) {
+    head(out, name, "counter", help);
+    out += fmt::format("{} {}\n", name, value);
+}
+
+void gauge(std::string& out, std::string_view name, size_t value, std::string_view help) {
+    head(out, name, "gauge", help);
+    out += fmt::format("{} {}\n", name, value);
+}
+
+}  // namespace
+
+void Histogram::observe(double seconds) {
+    const auto at = std::lower_bound(bounds.begin(), bounds.end(), seconds);
+    ++counts_[static_cast<size_t>(at - bounds.begin())];
+    sum_ += seconds;
+}
+
+void Histogram::write(std::string& out, std::string_view name, std::string_view help) const {
+    head(out, name, "histogram", help);
+    uint64_t total = 0;
+    for (size_t i = 0; i < bounds.size(); ++i) out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, bounds[i], total += counts_[i]);
+    total += counts_.back();
+    out += fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name, total, sum_);
+}
+
+std::string Metrics::text(const EngineLoad& load, size_t n_connections) const {
+    std::string out;
+    head(out, "kylin_http_requests_total", "counter", "Requests by route and status.");
+    for (const auto& [key, n] : http_requests)
+        out += fmt::format("kylin_http_requests_total{{route=\"{}\",status=\"{}\"}} {}\n", key.first, key.second, n);
+    head(out, "kylin_answers_total", "counter", "Answers of the engine by the reason of their end.");
+    for (const auto& [reason, n] : answers) out += fmt::format("kylin_answers_total{{reason=\"{}\"}} {}\n", reason, n);
+    counter(out, "kylin_rejected_total", rejected, "Requests refused because the queue was full.");
+    counter(out, "kylin_abandoned_total", abandoned, "Requests whose client went away or read too slowly.");
+    counter(out, "kylin_prompt_tokens_total", prompt_tokens, "Tokens of all prompts.");
+    counter(out, "kylin_prompt_tokens_cached_total", cached_tokens, "Tokens of prompts that were still in the KV cache.");
+    counter(out, "kylin_answer_tokens_total", answer_tokens, "Tokens of all answers.");
+    gauge(out, "kylin_connections", n_connections, "Open connections.");
+    gauge(out, "kylin_answers_running", static_cast<size_t>(load.n_running), "Answers that take part in steps.");
+    gauge(out, "kylin_answers_waiting", static_cast<size_t>(load.n_waiting), "Answers that wait for a place.");
+    gauge(out, "kylin_kv_pages", static_cast<size_t>(load.n_pages), "Pages of the KV cache, 64 positions each.");
+    gauge(out, "kylin_kv_pages_used", static_cast<size_t>(load.n_pages_used), "Pages of running answers.");
+    gauge(out, "kylin_kv_pages_kept", static_cast<size_t>(load.n_pages_kept), "Pages of ended answers, given up when others need them.");
+    first_token.write(out, "kylin_time_to_first_token_seconds", "From the request to its first token.");
+    inter_token.write(out, "kylin_inter_token_seconds", "Between two tokens of one answer.");
+    whole_answer.write(out, "kylin_answer_seconds", "From the request to the end of its answer.");
+    return out;
+}
+
+}  // namespace kylin::server

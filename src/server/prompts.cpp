@@ -1,0 +1,100 @@
+#include "server/prompts.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "server/json_fields.h"
+
+namespace kylin::server {
+namespace {
+
+// A string, or an array of {"type": "text", "text": …}.
+std::string text_of(const Json& content, const std::string& where) {
+    if (content.is_string()) return content.get<std::string>();
+    if (!content.is_array()) throw InputError(where, "must be a string or an array of text parts");
+    std::string text;
+    for (size_t i = 0; i < content.size(); ++i) {
+        const std::string at = where + "[" + std::to_string(i) + "]";
+        const Json& part = as_object(content[i], at);
+        const auto type = part.find("type"), words = part.find("text");
+        if (type == part.end() || *type != "text") throw InputError(at + ".type", "only \"text\" is supported");
+        if (words == part.end()) throw InputError(at + ".text", "is missing");
+        text += as_string(*words, at + ".text");
+    }
+    return text;
+}
+
+Json checked_message(const Json& given, const std::string& where) {
+    constexpr auto roles = std::to_array<std::string_view>({"system", "user", "assistant"});
+    const Json& message = as_object(given, where);
+    if (!message.contains("role")) throw InputError(where + ".role", "is missing");
+    std::string role = as_string(message["role"], where + ".role");
+    if (role == "developer") role = "system";  // OpenAI's newer name
+    if (std::find(roles.begin(), roles.end(), role) == roles.end())
+        throw InputError(where + ".role", "\"" + role + "\" is none of system, developer, user, assistant");
+    if (const auto calls = message.find("tool_calls"); calls != message.end() && !calls->empty())
+        throw InputError(where + ".tool_calls", "is not supported");
+    if (!message.contains("content")) throw InputError(where + ".content", "is missing");
+    Json checked = {{"role", role}, {"content", text_of(message["content"], where + ".content")}};
+    if (const auto thoughts = message.find("reasoning_content"); thoughts != message.end() && !thoughts->is_null())
+        checked["reasoning_content"] = as_string(*thoughts, where + ".reasoning_content");
+    return checked;
+}
+
+bool opens_thoughts(const std::vector<Segment>& segments) {
+    if (segments.empty() || segments.back().special != Special::parse) return false;
+    std::string_view text = segments.back().text;
+    text = text.substr(0, text.find_last_not_of('\n') + 1);
+    constexpr std::string_view tag = "<think>";
+    return text.size() >= tag.size() && text.substr(text.size() - tag.size()) == tag;
+}
+
+}  // namespace
+
+ChatPrompt chat_prompt(const ServedModel& model, const Call& call) {
+    if (!call.messages.is_array() || call.messages.empty()) throw InputError("messages", "must be an array of at least one message");
+    Conversation conversation;
+    for (size_t i = 0; i < call.messages.size(); ++i)
+        conversation.messages.push_back(checked_message(call.messages[i], "messages[" + std::to_string(i) + "]"));
+    conversation.enable_thinking = call.enable_thinking;
+    conversation.variables = call.template_variables;
+    const std::vector<Segment> segments = model.chat_template.render(conversation);
+    return {model.tokenizer.encode(segments), opens_thoughts(segments)};
+}
+
+std::vector<int32_t> raw_prompt(const Tokenizer& tokenizer, const std::string& text) {
+    std::vector<int32_t> tokens = tokenizer.encode(text, Special::parse);
+    if (tokenizer.adds_bos()) tokens.insert(tokens.begin(), *tokenizer.bos());
+    return tokens;
+}
+
+std::vector<RawPrompt> raw_prompts(const Tokenizer& tokenizer, const Json& prompt) {
+    std::vector<RawPrompt> prompts;
+    const auto add = [&](const Json& one) {
+        if (one.is_string()) return prompts.push_back({raw_prompt(tokenizer, one.get<std::string>()), one.get<std::string>()});
+        std::vector<int32_t> ids = as_ids(one, "prompt");
+        for (const int32_t id : ids)
+            if (id >= tokenizer.n_tokens()) throw InputError("prompt", std::to_string(id) + " is no token of this model");
+        std::string text = tokenizer.decode(ids);
+        prompts.push_back({std::move(ids), std::move(text)});
+    };
+    const bool many = prompt.is_array() && !prompt.empty() && !prompt[0].is_number();
+    if (!many) {
+        add(prompt);
+        return prompts;
+    }
+    if (prompt.size() > max_prompts)
+        throw InputError("prompt", std::to_string(prompt.size()) + " prompts; at most " + std::to_string(max_prompts) + " are allowed");
+    for (const Json& one : prompt) add(one);
+    return prompts;
+}
+
+Json conversation_of(const std::string& system, const Json& user) {
+    Json messages = Json::array();
+    if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+    messages.push_back({{"role", "user"}, {"content", user}});
+    return messages;
+}
+
+}  // namespace kylin::server

@@ -1,0 +1,31 @@
+// From a call's prompt or messages to tokens. The one place that decides what may become a special token.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "server/request_schema.h"
+#include "server/served_model.h"
+
+namespace kylin::server {
+
+// A conversation as the model's template writes it. Whatever comes from the messages stays text.
+struct ChatPrompt {
+    std::vector<int32_t> tokens;
+    bool starts_inside_thoughts;  // the template has opened them for the model
+};
+ChatPrompt chat_prompt(const ServedModel& model, const Call& call);
+
+// Plain text to go on from; special tokens in it count, as other engines have it.
+std::vector<int32_t> raw_prompt(const Tokenizer& tokenizer, const std::string& text);
+
+// "text", ["text", …], [ids] or [[ids], …]
+struct RawPrompt {
+    std::vector<int32_t> tokens;
+    std::string text;  // for echo
+};
+std::vector<RawPrompt> raw_prompts(const Tokenizer& tokenizer, const Json& prompt);
+
+// The user's message, behind the system message if there is one.
+Json conversation_of(const std::string& system, const Json& user);
+
+}  // namespace kylin::server

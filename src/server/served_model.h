@@ -1,0 +1,26 @@
+// What the server answers with. All parts must outlive it.
+#pragma once
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/request.h"
+#include "model/config.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace kylin::server {
+
+struct ServedModel {
+    Engine& engine;
+    const Tokenizer& tokenizer;
+    const ChatTemplate& chat_template;
+    const Config& config;
+    RequestLimits limits;
+    std::string name;   // as clients know it
+    std::string about;  // of the program: "kylin 0.1.0"
+    Sampling defaults;  // for what a request leaves out
+    int n_parallel;     // answers at once
+    int n_queue;        // and so many more may wait
+};
+
+}  // namespace kylin::server
