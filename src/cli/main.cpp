@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
     app.get_formatter()->column_width(34);
     add_run(app);
     add_chat(app);
+    add_serve(app);
     add_inspect(app);
     add_quantize(app);
     add_synth(app);

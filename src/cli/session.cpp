@@ -26,11 +26,25 @@ Tokenizer load_tokenizer(const gguf::File& file, const Config& config) {
     return tokenizer;
 }
 
-std::unique_ptr<Numerics> load_numerics(const SessionOptions& options, const Model& model, int n_ctx) {
+int pages_of(const SessionOptions& options, int n_ctx) {
+    if (options.n_kv != 0 && options.n_kv < n_ctx)
+        throw InputError("--kv-tokens", std::to_string(options.n_kv) + " positions do not hold one context of " + std::to_string(n_ctx));
+    if (options.n_kv != 0) return pages_for(options.n_kv);
+    // Answers seldom fill their contexts: the cache need not hold as many as may run.
+    const int wanted = options.n_parallel * pages_for(n_ctx);
+    return std::max(pages_for(n_ctx), std::min(wanted, pages_for(SessionOptions::default_kv)));
+}
+
+size_t value_bytes(const SessionOptions& options) {
+    if (options.numerics == "oracle") return sizeof(double);
+    return options.numerics == "fast" && options.kv == "f16" ? 2 : sizeof(float);
+}
+
+std::unique_ptr<Numerics> load_numerics(const SessionOptions& options, const Model& model, int n_pages) {
     ProgressBar bar("loading");
     return make_numerics(model,
                          {.kind = numerics_named(options.numerics),
-                          .n_pages = pages_for(n_ctx),
+                          .n_pages = n_pages,
                           .kv = kv_type_named(options.kv),
                           .n_threads = options.n_threads,
                           .isa = options.isa},
@@ -68,9 +82,18 @@ Session::Session(const SessionOptions& options)
       tokenizer(load_tokenizer(file, model->config())),
       chat_template(ChatTemplate::load(file, tokenizer)),
       n_ctx(context_of(options, model->config())),
-      math(load_numerics(options, *model, n_ctx)),
+      n_pages(pages_of(options, n_ctx)),
+      bytes_of_kv_value(value_bytes(options)),
+      math(load_numerics(options, *model, n_pages)),
       engine(std::make_unique<Engine>(EngineParts{*model, *math, tokenizer},
-                                      EngineOptions{.n_pages = pages_for(n_ctx), .n_ubatch = options.n_ubatch})) {}
+                                      EngineOptions{.n_pages = n_pages, .n_sequences = options.n_parallel, .n_ubatch = options.n_ubatch})) {
+}
+
+size_t Session::kv_bytes() const {
+    const Config& c = model->config();
+    const auto values = static_cast<size_t>(c.attention.n_head_kv) * static_cast<size_t>(c.attention.head_dim) * 2;  // keys and values
+    return values * static_cast<size_t>(c.n_layer) * static_cast<size_t>(n_pages) * page_positions * bytes_of_kv_value;
+}
 
 std::string Session::name() const {
     const std::string& own = model->config().name;

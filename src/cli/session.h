@@ -20,9 +20,11 @@ struct SessionOptions {
     int n_ctx = 0;      // 0: the model's own, at most default_ctx
     int n_threads = 0;  // 0: every usable one
     int n_ubatch = EngineOptions{}.n_ubatch;
+    int n_parallel = 1;  // answers at once
+    int n_kv = 0;        // positions of the KV cache, which all answers share; 0: n_parallel contexts, at most default_kv
     std::string numerics = "fast", kv = "f16", isa;
 
-    static constexpr int default_ctx = 8192;
+    static constexpr int default_ctx = 8192, default_kv = 16384;
     void add_to(CLI::App& command);
 };
 
@@ -31,13 +33,15 @@ struct Session {
 
     RequestLimits limits() const { return {model->config().n_vocab, n_ctx}; }
     std::string name() const;  // the model's own, or the file's
+    size_t kv_bytes() const;   // of the KV cache
 
     std::filesystem::path path;
     gguf::File file;
     std::unique_ptr<const Model> model;
     Tokenizer tokenizer;
     ChatTemplate chat_template;
-    int n_ctx;
+    int n_ctx, n_pages;
+    size_t bytes_of_kv_value;
     std::unique_ptr<Numerics> math;
     std::unique_ptr<Engine> engine;
 };

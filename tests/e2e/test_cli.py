@@ -120,7 +120,7 @@ class Help(unittest.TestCase):
     def test_lists_the_commands(self):
         done = kylin("--help")
         self.assertEqual(done.returncode, 0)
-        for command in ("run", "chat", "inspect", "quantize", "synth", "bench", "trace", "compare"):
+        for command in ("run", "chat", "serve", "inspect", "quantize", "synth", "bench", "trace", "compare"):
             self.assertRegex(done.stdout.decode(), rf"\n  {command} ")
             self.assertEqual(kylin(command, "--help").returncode, 0)
 

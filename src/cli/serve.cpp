@@ -1,0 +1,142 @@
+// kylin serve: HTTP for many clients.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fmt/format.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include "base/error.h"
+#include "cli/chat_options.h"
+#include "cli/commands.h"
+#include "cli/sampling_options.h"
+#include "cli/session.h"
+#include "engine/kv_pages.h"
+#include "server/http_server.h"
+#include "server/routes.h"
+
+namespace kylin::cli {
+namespace {
+
+struct Settings {
+    SessionOptions session;
+    server::HttpOptions http;
+    server::AccessRules access;
+    std::string name;
+    int n_queue = 64;
+    bool insecure = false, quiet = false;
+};
+
+constexpr int default_parallel = 4;
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0; }
+
+void check_exposure(const Settings& settings) {
+    if (is_loopback(settings.http.host) || settings.insecure || !settings.access.api_key.empty()) return;
+    throw InputError("--host", settings.http.host + " can be reached by others: give an --api-key, or --insecure if everybody may ask");
+}
+
+void announce(const Settings& settings, const Session& session, uint16_t port) {
+    const std::string host = settings.http.host.find(':') == std::string::npos ? settings.http.host : "[" + settings.http.host + "]";
+    const std::string url = fmt::format("http://{}:{}", host, port);
+    const std::string key = settings.access.api_key.empty() ? "" : " -H 'Authorization: Bearer KEY'";
+    std::fprintf(stderr, "%s",
+                 fmt::format("{} listens on {}\n"
+                             "KV cache: {} positions, {:.1f} MiB; {} answers at once, each with a context of {}; {} more may wait\n"
+                             "try: curl{} -X POST {}/generate -d '{{\"prompt\": \"Hello, how are you?\", \"max_tokens\": 50}}'\n"
+                             "OpenAI clients: base_url {}/v1, model \"{}\"\n",
+                             session.name(), url, session.n_pages * page_positions, static_cast<double>(session.kv_bytes()) / (1 << 20),
+                             settings.session.n_parallel, session.n_ctx, settings.n_queue, key, url, url,
+                             settings.name.empty() ? session.name() : settings.name)
+                     .c_str());
+    if (!is_loopback(settings.http.host) && settings.access.api_key.empty())
+        std::fprintf(stderr, "warning: everybody who reaches %s may ask: --insecure\n", url.c_str());
+}
+
+// One line for each request: key=value, values without spaces unless quoted.
+server::Routes::Log make_log(bool quiet) {
+    if (quiet) return [](const server::ExchangeRecord&) {};
+    auto logger = std::make_shared<spdlog::logger>("kylin", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
+    return [logger](const server::ExchangeRecord& r) {
+        logger->log(r.status >= 500 ? spdlog::level::err : spdlog::level::info,
+                    "request={} method={} path={} status={} bytes_in={} bytes_out={} seconds={:.4f}{}{}", r.id, r.method, r.path, r.status,
+                    r.bytes_in, r.bytes_out, r.seconds, r.note, r.abandoned ? " abandoned=true" : "");
+    };
+}
+
+void serve(Settings settings) {
+    check_exposure(settings);
+    settings.access.local_only = is_loopback(settings.http.host) && settings.access.api_key.empty();
+    Session session(settings.session);
+    note_template(session);
+    const server::ServedModel model{.engine = *session.engine,
+                                    .tokenizer = session.tokenizer,
+                                    .chat_template = session.chat_template,
+                                    .config = session.model->config(),
+                                    .limits = session.limits(),
+                                    .name = settings.name.empty() ? session.name() : settings.name,
+                                    .about = "kylin " KYLIN_VERSION,
+                                    .defaults = recommended_sampling(session.file),
+                                    .n_parallel = settings.session.n_parallel,
+                                    .n_queue = settings.n_queue};
+    server::Routes routes(model, settings.access, make_log(settings.quiet));
+    server::HttpServer server(settings.http, routes);
+    routes.connect([&server] { return server.poster(); }, [&server] { return server.n_connections(); });
+    announce(settings, session, server.port());
+    server.run();
+    std::fputs("stopped\n", stderr);
+}
+
+void add_server_options(CLI::App& command, Settings& settings) {
+    constexpr const char* group = "Server";
+    command.add_option("--host", settings.http.host, "Address to listen on; others than this machine's own need --api-key or --insecure")
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--port", settings.http.port, "Port; 0: any free one")->capture_default_str()->group(group);
+    command.add_option("--api-key", settings.access.api_key, "What clients must send as Authorization: Bearer KEY")
+        ->envname("KYLIN_API_KEY")
+        ->group(group);
+    command.add_flag("--insecure", settings.insecure, "Listen to others without a key")->group(group);
+    command.add_option("--cors-origin", settings.access.cors_origins, "Web pages of this origin may ask; may be repeated; *: all")
+        ->allow_extra_args(false)
+        ->group(group);
+    command.add_option("--name", settings.name, "What clients call the model (default: the file's own name for it)")->group(group);
+    command.add_option("--parallel", settings.session.n_parallel, "Answers at once")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--queue", settings.n_queue, "Answers that may wait for a place; more get status 429")
+        ->check(CLI::Range(0, 65536))
+        ->capture_default_str()
+        ->group(group);
+    command
+        .add_option("--kv-tokens", settings.session.n_kv,
+                    "Positions of the KV cache, shared by all answers (default: parallel x ctx, at most 16384)")
+        ->check(CLI::Range(1, 1 << 28))
+        ->group(group);
+    command.add_option("--max-connections", settings.http.max_connections, "Open connections; more are closed at once")
+        ->check(CLI::Range(1, 65536))
+        ->capture_default_str()
+        ->group(group);
+    command.add_option("--drain-seconds", settings.http.drain_seconds, "What runs may go on for so long after the first SIGTERM")
+        ->check(CLI::Range(0.0, 86400.0))
+        ->capture_default_str()
+        ->group(group);
+    command.add_flag("--quiet", settings.quiet, "Do not log requests")->group(group);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+    auto settings = std::make_shared<Settings>();
+    settings->session.n_parallel = default_parallel;
+    CLI::App* command = app.add_subcommand("serve", "Answer over HTTP: a simple API, and OpenAI's");
+    add_server_options(*command, *settings);
+    settings->session.add_to(*command);
+    command->footer(
+        "SIGTERM or Ctrl-C ends it when what runs has been answered; a second one at once.\n"
+        "Requests that leave sampling settings out get what the model's file recommends, as in kylin chat. See docs/server.md.\n");
+    command->callback([settings] { serve(*settings); });
+}
+
+}  // namespace kylin::cli
