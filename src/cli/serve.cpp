@@ -28,6 +28,8 @@ struct Settings {
 
 constexpr int default_parallel = 4;
 
+std::string in_url(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
+
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0; }
 
 void check_exposure(const Settings& settings) {
@@ -36,8 +38,7 @@ void check_exposure(const Settings& settings) {
 }
 
 void announce(const Settings& settings, const Session& session, uint16_t port) {
-    const std::string host = settings.http.host.find(':') == std::string::npos ? settings.http.host : "[" + settings.http.host + "]";
-    const std::string url = fmt::format("http://{}:{}", host, port);
+    const std::string url = fmt::format("http://{}:{}", in_url(settings.http.host), port);
     const std::string key = settings.access.api_key.empty() ? "" : " -H 'Authorization: Bearer KEY'";
     std::fprintf(stderr, "%s",
                  fmt::format("{} listens on {}\n"
@@ -66,7 +67,9 @@ server::Routes::Log make_log(bool quiet) {
 
 void serve(Settings settings) {
     check_exposure(settings);
-    settings.access.local_only = is_loopback(settings.http.host) && settings.access.api_key.empty();
+    // Without a key, whoever makes a browser here ask is let in: so not by a name of theirs that leads here.
+    if (is_loopback(settings.http.host) && settings.access.api_key.empty())
+        settings.access.hosts = {"localhost", "127.0.0.1", "[::1]", in_url(settings.http.host)};
     Session session(settings.session);
     note_template(session);
     const server::ServedModel model{.engine = *session.engine,

@@ -1,8 +1,8 @@
 #include "server/access.h"
 
 #include <algorithm>
-#include <array>
 
+#include "server/framing.h"
 #include "server/http_error.h"
 
 namespace kylin::server {
@@ -14,9 +14,8 @@ std::string_view host_name(std::string_view host) {
     return host.substr(0, host.find(':', bracket == host.npos ? 0 : bracket));
 }
 
-bool is_local(std::string_view host) {
-    constexpr auto names = std::to_array<std::string_view>({"localhost", "127.0.0.1", "[::1]"});
-    return std::find(names.begin(), names.end(), host_name(host)) != names.end();
+bool is_own_name(std::string_view host, const AccessRules& rules) {
+    return rules.hosts.empty() || std::find(rules.hosts.begin(), rules.hosts.end(), host_name(host)) != rules.hosts.end();
 }
 
 bool is_allowed_origin(std::string_view origin, const HttpRequest& request, const AccessRules& rules) {
@@ -26,9 +25,9 @@ bool is_allowed_origin(std::string_view origin, const HttpRequest& request, cons
 }
 
 bool has_key(const HttpRequest& request, const AccessRules& rules) {
-    constexpr std::string_view scheme = "Bearer ";
+    constexpr std::string_view scheme = "bearer ";  // in either case, says RFC 9110
     const std::string_view given = request.field("authorization");
-    return given.substr(0, scheme.size()) == scheme && equal_in_constant_time(given.substr(scheme.size()), rules.api_key);
+    return lower(given.substr(0, scheme.size())) == scheme && equal_in_constant_time(given.substr(scheme.size()), rules.api_key);
 }
 
 }  // namespace
@@ -42,7 +41,7 @@ bool equal_in_constant_time(std::string_view given, std::string_view secret) {
 
 std::optional<HttpResponse> check_access(const HttpRequest& request, const AccessRules& rules, bool open) {
     const std::string_view host = request.field("host"), origin = request.field("origin");
-    if (rules.local_only && !host.empty() && !is_local(host)) return error_response(403, "this server answers to localhost only", "Host");
+    if (!host.empty() && !is_own_name(host, rules)) return error_response(403, "this server does not answer to that name", "Host");
     if (!origin.empty() && !is_allowed_origin(origin, request, rules))
         return error_response(403, "pages of this origin may not ask; see --cors-origin", "Origin");
     if (open || rules.api_key.empty() || has_key(request, rules)) return std::nullopt;
@@ -54,9 +53,12 @@ std::optional<HttpResponse> check_access(const HttpRequest& request, const Acces
 std::vector<std::pair<std::string, std::string>> cors_fields(const HttpRequest& request, const AccessRules& rules) {
     const std::string_view origin = request.field("origin");
     if (origin.empty() || rules.cors_origins.empty() || !is_allowed_origin(origin, request, rules)) return {};
+    // Clients bring fields of their own (OpenAI's tells its version in nine of them), and none of them means anything here.
+    const std::string_view asked = request.field("access-control-request-headers");
     return {{"Access-Control-Allow-Origin", std::string(origin)},
             {"Access-Control-Allow-Methods", "GET, POST"},
-            {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+            {"Access-Control-Allow-Headers", asked.empty() ? "Authorization, Content-Type" : std::string(asked)},
+            {"Access-Control-Expose-Headers", "X-Request-Id, Retry-After"},
             {"Vary", "Origin"}};
 }
 

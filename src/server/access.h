@@ -11,7 +11,7 @@ namespace kylin::server {
 struct AccessRules {
     std::string api_key;                    // empty: none is asked for
     std::vector<std::string> cors_origins;  // pages of other origins that may ask; "*": all
-    bool local_only = true;                 // answers to the names of this machine only, see below
+    std::vector<std::string> hosts;         // the names that the server answers to; empty: all
 };
 
 // The time depends on the length of `given`, not on how much of it is right.

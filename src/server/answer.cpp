@@ -1,6 +1,7 @@
 #include "server/answer.h"
 
 #include <algorithm>
+#include <exception>
 #include <fmt/format.h>
 
 #include "server/http_error.h"
@@ -11,12 +12,13 @@ namespace {
 
 class Answer {
 public:
-    Answer(Generations& generations, const Tokenizer& tokenizer, AnswerPlan plan, std::shared_ptr<Exchange> exchange)
-        : generations_(generations), tokenizer_(tokenizer), plan_(std::move(plan)), exchange_(std::move(exchange)) {
-        const size_t n = plan_.requests.size();
-        thoughts_.assign(n, ThinkSplitter(plan_.starts_inside_thoughts));
-        gathered_.resize(n);
-    }
+    Answer(Generations& generations, const Tokenizer& tokenizer, AnswerPlan plan, size_t n_choices, std::shared_ptr<Exchange> exchange)
+        : generations_(generations),
+          tokenizer_(tokenizer),
+          plan_(std::move(plan)),
+          exchange_(std::move(exchange)),
+          thoughts_(n_choices, ThinkSplitter(plan_.starts_inside_thoughts)),
+          gathered_(n_choices) {}
 
     void set_ticket(Generations::Ticket ticket) { ticket_ = ticket; }
     void begin() {
@@ -26,16 +28,25 @@ public:
     }
     void cancel() { generations_.cancel(ticket_); }
 
+    // Never throws: it is called from the I/O thread's own loop.
     void on_event(size_t index, const TokenEvent& event) {
+        try {
+            take(index, event);
+        } catch (const std::exception& e) {
+            fail(500, e.what());
+        }
+    }
+
+private:
+    void take(size_t index, const TokenEvent& event) {
         if (event.finish && (event.finish->reason == FinishReason::error || event.finish->reason == FinishReason::cancelled))
-            return fail(*event.finish);
+            return fail_as(*event.finish);
         Piece piece = piece_of(index, event);
         if (plan_.stream) send(plan_.format->chunks(index, piece));
         gather(gathered_[index], std::move(piece));
         if (event.finish && ++n_finished_ == gathered_.size()) finish();
     }
 
-private:
     Piece piece_of(size_t index, const TokenEvent& event) {
         Piece piece{.finish = event.finish};
         if (event.token) piece.tokens.push_back(*event.token);
@@ -95,13 +106,15 @@ private:
         exchange_->end();
     }
 
+    void fail_as(const Finish& finish) {
+        if (finish.reason == FinishReason::cancelled) return fail(503, "the server is ending");
+        fail(500, finish.message);
+    }
+
     // One choice that fails fails the request: half an answer would pass for a whole one.
-    void fail(const Finish& finish) {
+    void fail(int status, std::string_view what) {
         cancel();
-        const bool cancelled = finish.reason == FinishReason::cancelled;
-        const int status = cancelled ? 503 : 500;
-        const std::string what = cancelled ? "the server is ending" : finish.message;
-        exchange_->note(fmt::format(" error=\"{}\"", what));
+        exchange_->note(" error=" + dump(what));
         if (!plan_.stream) return exchange_->respond(error_response(status, what));
         exchange_->send(sse_event(error_json(status, what)));
         exchange_->end();
@@ -120,10 +133,11 @@ private:
 }  // namespace
 
 void start_answer(Generations& generations, const Tokenizer& tokenizer, AnswerPlan plan, std::shared_ptr<Exchange> exchange) {
-    const std::vector<GenerationRequest> requests = plan.requests;
+    std::vector<GenerationRequest> requests = std::move(plan.requests);
     const std::string id = plan.request_id;
-    const auto answer = std::make_shared<Answer>(generations, tokenizer, std::move(plan), exchange);
-    answer->set_ticket(generations.start(id, requests, [answer](size_t i, const TokenEvent& event) { answer->on_event(i, event); }));
+    const auto answer = std::make_shared<Answer>(generations, tokenizer, std::move(plan), requests.size(), exchange);
+    answer->set_ticket(
+        generations.start(id, std::move(requests), [answer](size_t i, const TokenEvent& event) { answer->on_event(i, event); }));
     answer->begin();
     exchange->on_abandoned([weak = std::weak_ptr(answer)] {
         if (const auto abandoned = weak.lock()) abandoned->cancel();

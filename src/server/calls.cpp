@@ -1,12 +1,18 @@
 #include "server/calls.h"
 
 #include <ctime>
+#include <fmt/format.h>
 #include <random>
+
+#include "base/error.h"
 
 namespace kylin::server {
 namespace {
 
 constexpr int generate_tokens = 128, completion_tokens = 16;  // when max_tokens is absent; the latter is OpenAI's
+
+// Kept until the response is whole, some 500 bytes each. As many as 20 for each token of the default context.
+constexpr size_t max_logprobs = size_t{21} * 8192;
 
 uint64_t random_seed() {
     std::random_device device;
@@ -30,13 +36,18 @@ Call read_call(const ApiContext& context, const Asked& asked, Api api) {
 
 std::vector<GenerationRequest> requests_of(const ServedModel& model, const Call& call, const std::vector<std::vector<int32_t>>& prompts) {
     std::vector<GenerationRequest> requests;
+    size_t n_logprobs = 0;
     for (const auto& prompt : prompts)
         for (int i = 0; i < call.n; ++i) {
             GenerationSpec spec = call.spec;
             spec.prompt = prompt;
             spec.sampling.seed = *call.seed + static_cast<uint64_t>(i);
-            requests.emplace_back(std::move(spec), model.limits);
+            const GenerationRequest& request = requests.emplace_back(std::move(spec), model.limits);
+            if (call.spec.logprobs) n_logprobs += static_cast<size_t>(request.max_tokens()) * static_cast<size_t>(1 + *call.spec.logprobs);
         }
+    if (!call.stream && n_logprobs > max_logprobs)
+        throw InputError("logprobs", fmt::format("up to {} of them in one response; at most {} are allowed: ask for fewer tokens or choices",
+                                                 n_logprobs, max_logprobs));
     return requests;
 }
 

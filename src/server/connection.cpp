@@ -3,7 +3,6 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -23,13 +22,6 @@ constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 // More than a head, so that a whole one always fits; what a client sends ahead of its answers waits here or in the kernel.
 constexpr size_t max_input = 65536;
 constexpr double linger_seconds = 2;
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
 
 }  // namespace
 
@@ -73,8 +65,21 @@ Connection::Connection(asio::ip::tcp::socket socket, const Shared& shared)
       room_(socket_.get_executor()) {}
 
 void Connection::start() {
-    asio::co_spawn(socket_.get_executor(), read(), asio::detached);
-    asio::co_spawn(socket_.get_executor(), serve(), asio::detached);
+    // However a coroutine ends, also by an exception (out of memory, most likely), the other one learns of it and nothing is left behind.
+    asio::co_spawn(socket_.get_executor(), read(), [self = shared_from_this()](const std::exception_ptr&) { self->on_read_end(); });
+    asio::co_spawn(socket_.get_executor(), serve(), [self = shared_from_this()](const std::exception_ptr&) { self->on_served(); });
+}
+
+void Connection::on_read_end() {
+    peer_gone_ = true;
+    if (outgoing_) outgoing_->abandon();
+    changed_.notify();
+}
+
+void Connection::on_served() {
+    set_deadline(0);
+    abort();
+    shared_.on_closed(this);
 }
 
 void Connection::drain() {
@@ -113,7 +118,6 @@ void Connection::on_answer_grown() {
 }
 
 asio::awaitable<void> Connection::read() {
-    const auto self = shared_from_this();
     std::array<char, 8192> piece;
     while (!aborted_) {
         if (!discarding_ && input_.size() >= max_input) {
@@ -125,26 +129,12 @@ asio::awaitable<void> Connection::read() {
         if (!discarding_) input_.append(piece.data(), n);
         changed_.notify();
     }
-    peer_gone_ = true;
-    if (outgoing_) outgoing_->abandon();
-    changed_.notify();
 }
 
 asio::awaitable<void> Connection::serve() {
-    const auto self = shared_from_this();
-    try {
-        while (co_await serve_one()) {
-        }
-    } catch (const std::exception&) {
-        // Out of memory, most likely; the others go on.
-        if (outgoing_) outgoing_->abandon();
-    }
-    set_deadline(0);
-    aborted_ = true;
-    boost::system::error_code ignored;
-    socket_.close(ignored);
-    room_.notify();
-    shared_.on_closed(this);
+    // Not as the loop's condition: GCC 12 makes a trap of a coroutine that is nothing but such a loop with an empty body.
+    bool stays = true;
+    while (stays) stays = co_await serve_one();
 }
 
 asio::awaitable<bool> Connection::serve_one() {
@@ -159,9 +149,9 @@ asio::awaitable<bool> Connection::serve_one() {
 }
 
 asio::awaitable<FramingError> Connection::wait_for_input() {
-    co_await changed_.wait();
     if (timed_out_) co_return FramingError{408, "the request did not arrive in time"};
     if (peer_gone_ || aborted_) co_return FramingError{400, "the client has gone"};
+    co_await changed_.wait();
     co_return FramingError{};
 }
 
@@ -189,8 +179,8 @@ asio::awaitable<FramingError> Connection::read_body(Incoming& incoming) {
     if (incoming.content_length > limit) co_return FramingError{413, "the body is longer than " + std::to_string(limit) + " bytes"};
     std::string& body = incoming.request.body;
     ChunkDecoder chunks(limit);
-    set_deadline(shared_.options.body_seconds);
     if (incoming.expects_continue && input_.empty()) co_await write("HTTP/1.1 100 Continue\r\n\r\n");
+    set_deadline(shared_.options.body_seconds);
     for (;;) {
         if (incoming.is_chunked) {
             if (FramingError error = chunks.read(input_, body)) co_return error;

@@ -41,13 +41,15 @@ public:
     void abort();
 
 private:
+    void on_read_end();
+    void on_served();
     struct Incoming;
     asio::awaitable<void> read();  // moves bytes from the socket to input_ until the client has gone
     asio::awaitable<void> serve();
     asio::awaitable<bool> serve_one();  // whether the connection stays
     asio::awaitable<FramingError> read_head(Incoming& incoming);
     asio::awaitable<FramingError> read_body(Incoming& incoming);
-    asio::awaitable<FramingError> wait_for_input();
+    asio::awaitable<FramingError> wait_for_input();  // when all of input_ has been seen: an error when no more will come
     asio::awaitable<bool> write(std::string_view bytes);
     asio::awaitable<bool> answer(Incoming& incoming);
     asio::awaitable<void> refuse(const FramingError& error, const Incoming& incoming);

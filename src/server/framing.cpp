@@ -17,13 +17,6 @@ bool is_token(std::string_view text) {
     });
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
 std::string_view trim(std::string_view text) {
     constexpr std::string_view blank = " \t";
     const size_t begin = text.find_first_not_of(blank);
@@ -68,7 +61,7 @@ FramingError check_field(std::string_view line, Seen& seen) {
     if (colon == line.npos || !is_token(line.substr(0, colon))) return bad("a header field's name is malformed");
     const std::string name = lower(line.substr(0, colon));
     const std::string_view value = trim(line.substr(colon + 1));
-    const auto control = [](char c) { return (c >= 0 && c < 0x20 && c != '\t') || c == 0x7f; };
+    const auto control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; };
     if (std::any_of(value.begin(), value.end(), control)) return bad(name + ": holds a control character");
     if (bool* flag = single(seen, name)) {
         if (*flag) return bad(name + ": given twice");
@@ -83,6 +76,13 @@ FramingError check_field(std::string_view line, Seen& seen) {
 }
 
 }  // namespace
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
 
 FramingError HeadScanner::scan(std::string_view input) {
     for (; position_ < input.size() && !complete_; ++position_) {

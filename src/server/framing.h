@@ -15,6 +15,9 @@ struct FramingError {
     explicit operator bool() const { return status != 0; }
 };
 
+// Of ASCII letters only: names of fields, schemes, codings.
+std::string lower(std::string_view text);
+
 struct HeadLimits {
     size_t bytes = 16384;  // of the request line and all fields
     size_t fields = 100;

@@ -1,6 +1,7 @@
 #include "server/generations.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -14,6 +15,8 @@ double seconds_since(std::chrono::steady_clock::time_point then) {
 }  // namespace
 
 Generations::Ticket Generations::start(std::string request_id, std::vector<GenerationRequest> requests, Listener listener) {
+    if (requests.size() > max_choices_)
+        throw InputError("n", fmt::format("{} answers are more than the {} that may run or wait here", requests.size(), max_choices_));
     if (n_choices_ + requests.size() > max_choices_) {
         ++metrics_.rejected;
         throw QueueFull{};
@@ -33,7 +36,7 @@ Generations::Ticket Generations::start(std::string request_id, std::vector<Gener
             job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun});
             ++n_choices_;
         }
-    } catch (const InputError&) {
+    } catch (...) {
         cancel(ticket);
         if (job.choices.empty()) jobs_.erase(ticket);
         throw;

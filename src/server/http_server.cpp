@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <fmt/format.h>
+#include <new>
 #include <random>
 #include <unordered_map>
 
@@ -42,6 +43,7 @@ struct HttpServer::State {
 
     void listen();
     asio::awaitable<void> accept();
+    void begin(tcp::socket socket);
     void watch_signals();
     void on_signal();
     void abort_all();
@@ -87,13 +89,24 @@ asio::awaitable<void> HttpServer::State::accept() {
             co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
             continue;
         }
-        if (connections.size() >= options.max_connections) continue;  // closes it
-        boost::system::error_code ignored;
-        socket.set_option(tcp::no_delay(true), ignored);
-        socket.set_option(asio::socket_base::send_buffer_size(send_buffer_bytes), ignored);
-        const auto connection = std::make_shared<Connection>(std::move(socket), shared);
+        if (connections.size() < options.max_connections) begin(std::move(socket));  // else it closes
+    }
+}
+
+void HttpServer::State::begin(tcp::socket socket) {
+    boost::system::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(asio::socket_base::send_buffer_size(send_buffer_bytes), ignored);
+    std::shared_ptr<Connection> connection;
+    try {
+        connection = std::make_shared<Connection>(std::move(socket), shared);
         connections[connection.get()] = connection;
         connection->start();
+    } catch (const std::bad_alloc&) {
+        // This client goes away empty; the next one may find memory.
+        if (!connection) return;
+        connections.erase(connection.get());
+        connection->abort();
     }
 }
 

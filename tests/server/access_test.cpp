@@ -18,7 +18,6 @@ HttpRequest request(Fields fields) {
 AccessRules with_key(const std::string& key) {
     AccessRules rules;
     rules.api_key = key;
-    rules.local_only = false;
     return rules;
 }
 
@@ -36,15 +35,18 @@ int status(const AccessRules& rules, Fields fields, bool open = false) {
 TEST(Access, TheKeyIsComparedWhole) {
     const AccessRules rules = with_key("secret");
     EXPECT_EQ(status(rules, {{"authorization", "Bearer secret"}}), 200);
-    for (const char* wrong : {"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Bearer Secret", "bearer secret",
+    for (const char* wrong : {"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Bearer Secret", "Bearer  secret",
                               "Bearer secretsecret", "Basic secret"})
         EXPECT_EQ(status(rules, {{"authorization", wrong}}), 401) << wrong;
+    EXPECT_EQ(status(rules, {{"authorization", "bearer secret"}}), 200);
+    EXPECT_EQ(status(rules, {{"authorization", "Bearer "}}), 401);
     EXPECT_EQ(status(rules, {}), 401);
     EXPECT_EQ(status(rules, {}, true), 200);
 }
 
 TEST(Access, ForeignNamesAndPagesAreRefused) {
-    const AccessRules local;
+    AccessRules local;
+    local.hosts = {"localhost", "127.0.0.1", "[::1]"};
     for (const char* host : {"localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"})
         EXPECT_EQ(status(local, {{"host", host}}), 200) << host;
     for (const char* host : {"evil.example", "127.0.0.1.evil.example:8080", "localhost.evil.example", "[::2]:1"})
