@@ -46,8 +46,9 @@ std::vector<GenerationRequest> requests_of(const ServedModel& model, const Call&
             if (call.spec.logprobs) n_logprobs += static_cast<size_t>(request.max_tokens()) * static_cast<size_t>(1 + *call.spec.logprobs);
         }
     if (!call.stream && n_logprobs > max_logprobs)
-        throw InputError("logprobs", fmt::format("up to {} of them in one response; at most {} are allowed: ask for fewer tokens or choices",
-                                                 n_logprobs, max_logprobs));
+        throw InputError(
+            "logprobs", fmt::format("up to {} of them in one response; at most {} are allowed: ask for fewer tokens or choices", n_logprobs,
+                                    max_logprobs));
     return requests;
 }
 

@@ -1,0 +1,117 @@
+// OpenAI's own client against kylin serve with the demo model: test_openai.mjs KYLIN. Needs node_modules/, see install.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { createInterface } from 'node:readline';
+import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from 'openai';
+
+const kylin = process.argv[2];
+let server, client, origin, model;
+
+before(async () => {
+    server = spawn(kylin, ['serve', '--port', '0', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    for await (const line of createInterface({ input: server.stderr })) {
+        origin = line.match(/listens on (http:\S+)/)?.[1];
+        if (origin) break;
+    }
+    assert(origin, 'the server says where it listens');
+    server.stderr.resume();
+    client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'none', maxRetries: 0 });
+    model = (await client.models.list()).data[0].id;
+});
+
+after(async () => {
+    server.kill('SIGTERM');
+    const [code] = await once(server, 'exit');
+    assert.equal(code, 0);
+});
+
+const question = (more = {}) => ({
+    model,
+    messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    temperature: 0,
+    max_tokens: 200,
+    chat_template_kwargs: { enable_thinking: false },
+    ...more,
+});
+const expected = 'The capital of France is Paris.';
+
+test('chat', async () => {
+    const answer = await client.chat.completions.create(question({ logprobs: true, top_logprobs: 2, seed: 1 }));
+    const [choice] = answer.choices;
+    assert.equal(choice.message.content, expected);
+    assert.equal(choice.finish_reason, 'stop');
+    assert.equal(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens);
+    assert.equal(choice.logprobs.content.map((entry) => entry.token).join(''), expected);
+    for (const entry of choice.logprobs.content) {
+        assert.equal(entry.top_logprobs.length, 2);
+        // Greedy: what was chosen is the likeliest.
+        assert.equal(entry.logprob, entry.top_logprobs[0].logprob);
+    }
+});
+
+test('chat, n answers and stop', async () => {
+    const answer = await client.chat.completions.create(question({ n: 2, stop: [' Paris'] }));
+    assert.deepEqual(answer.choices.map((choice) => choice.message.content), Array(2).fill(expected.split(' Paris')[0]));
+});
+
+test('streaming, with usage', async () => {
+    const stream = await client.chat.completions.create(question({ stream: true, stream_options: { include_usage: true } }));
+    let text = '', reason, usage, deltas = 0;
+    for await (const chunk of stream) {
+        if (chunk.usage) usage = chunk.usage;
+        for (const choice of chunk.choices) {
+            if (choice.delta.content) ++deltas, text += choice.delta.content;
+            reason ??= choice.finish_reason;
+        }
+    }
+    assert.equal(text, expected);
+    assert.equal(reason, 'stop');
+    assert(deltas > 1, 'arrives in pieces');
+    assert(usage.completion_tokens >= deltas);
+});
+
+test('streaming, gathered by the client', async () => {
+    assert.equal(await client.chat.completions.stream(question()).finalContent(), expected);
+});
+
+test('completions', async () => {
+    const request = { model, prompt: 'Hello', max_tokens: 8, temperature: 0 };
+    const whole = await client.completions.create(request);
+    let text = '';
+    for await (const chunk of await client.completions.create({ ...request, stream: true })) text += chunk.choices[0].text;
+    assert.equal(text, whole.choices[0].text);
+    assert.equal(whole.usage.completion_tokens <= 8, true);
+});
+
+test('errors arrive as the errors they are', async () => {
+    await assert.rejects(client.chat.completions.create(question({ temperature: -1 })), (error) => {
+        assert(error instanceof BadRequestError);
+        assert.equal(error.param, 'temperature');
+        return true;
+    });
+    const schema = { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object' } } };
+    await assert.rejects(client.chat.completions.create(question({ response_format: schema })), BadRequestError);
+    await assert.rejects(client.chat.completions.create(question({ model: '../../x' })), NotFoundError);
+});
+
+test('an abort frees what it held', async () => {
+    const abort = new AbortController();
+    const endless = question({ stream: true, ignore_eos: true, max_tokens: 2000 });
+    await assert.rejects(async () => {
+        const stream = await client.chat.completions.create(endless, { signal: abort.signal });
+        for await (const chunk of stream) if (chunk.choices[0]?.delta.content) abort.abort();
+        throw abort.signal.aborted ? new APIUserAbortError() : new Error('it ended by itself');
+    }, APIUserAbortError);
+    // Well below the seconds that 2000 tokens take, with room for a loaded machine.
+    const end = Date.now() + 20000;
+    for (;;) {
+        const slots = await (await fetch(`${origin}/slots`)).json();
+        if (slots.running === 0 && slots.kv_pages.used === 0 && slots.answers.length === 0) break;
+        assert(Date.now() < end, JSON.stringify(slots));
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const metrics = await (await fetch(`${origin}/metrics`)).text();
+    assert.match(metrics, /^kylin_abandoned_total 1$/m);
+});
