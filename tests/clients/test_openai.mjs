@@ -91,9 +91,25 @@ test('errors arrive as the errors they are', async () => {
         assert.equal(error.param, 'temperature');
         return true;
     });
-    const schema = { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object' } } };
-    await assert.rejects(client.chat.completions.create(question({ response_format: schema })), BadRequestError);
     await assert.rejects(client.chat.completions.create(question({ model: '../../x' })), NotFoundError);
+});
+
+// An answer that looks right but was not held to its form would be worse than none.
+test('what would constrain the answer is refused', async () => {
+    const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
+    const tools = [{ type: 'function', function: { name: 'weather', parameters } }];
+    const refused = [
+        [{ response_format: { type: 'json_object' } }, 'response_format'],
+        [{ response_format: { type: 'json_schema', json_schema: { name: 'weather', schema: parameters } } }, 'response_format'],
+        [{ tools, tool_choice: 'required' }, /^tool/],
+        [{ tools, tool_choice: { type: 'function', function: { name: 'weather' } } }, /^tool/],
+    ];
+    for (const [more, param] of refused)
+        await assert.rejects(client.chat.completions.create(question(more)), (error) => {
+            assert(error instanceof BadRequestError);
+            assert.match(error.param, new RegExp(param));
+            return true;
+        });
 });
 
 // Once the client is gone; with room for a loaded machine, though it should take one step.
