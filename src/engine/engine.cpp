@@ -106,6 +106,10 @@ private:
             Sequence& s = *part.sequence;
             s.advance(part.n_rows);
             if (part.output < 0) continue;
+            if (s.spec().embed) {
+                embed(s, {Stage::final_norm, logits.rows, parts_.model.config().n_embd}, part.output);
+                continue;
+            }
             parts_.math.read_row(logits, part.output, row_);
             if (!all_finite(row_)) {
                 s.end(FinishReason::error, "non-finite logits");
@@ -114,6 +118,14 @@ private:
             const int32_t token = sampler_.choose(s.spec().sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer())});
             s.accept(token, s.spec().logprobs ? logprobs_of(row_, token, *s.spec().logprobs) : std::vector<TokenLogprob>{});
         }
+    }
+
+    // `hidden` was made on the way to the logits, and is kept until the next pass.
+    void embed(Sequence& s, Value hidden, int row) {
+        std::vector<float> values(static_cast<size_t>(hidden.width));
+        parts_.math.read_row(hidden, row, values);
+        if (!all_finite(values)) return s.end(FinishReason::error, "non-finite embedding");
+        s.accept(std::move(values));
     }
 
     void retire_ended() {

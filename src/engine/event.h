@@ -47,6 +47,7 @@ struct TokenEvent {
     std::optional<int32_t> token = {};        // absent when the answer ends without one
     std::string text = {};                    // whole characters; may be empty while a stop string is possible
     std::vector<TokenLogprob> logprobs = {};  // when asked for: this token, then the best ones
+    std::vector<float> embedding = {};        // when asked for, together with the finish: the final norm of the prompt's last token
     std::optional<Finish> finish = {};
 };
 

@@ -65,7 +65,9 @@ void check_stops(const GenerationSpec& spec, int n_vocab) {
 
 void check_lengths(const GenerationSpec& spec, int n_ctx) {
     if (spec.prompt.empty()) throw InputError("prompt", "it is empty");
-    if (spec.prompt.size() >= static_cast<size_t>(n_ctx))
+    if (spec.embed && spec.prompt.size() > static_cast<size_t>(n_ctx))
+        throw InputError("prompt", fmt::format("{} tokens do not fit a context of {}", spec.prompt.size(), n_ctx));
+    if (!spec.embed && spec.prompt.size() >= static_cast<size_t>(n_ctx))
         throw InputError("prompt", fmt::format("{} tokens leave no room for an answer in a context of {}", spec.prompt.size(), n_ctx));
     if (spec.max_tokens != -1 && spec.max_tokens < 1)
         throw InputError("max_tokens", fmt::format("{} is neither positive nor -1", spec.max_tokens));
@@ -84,7 +86,7 @@ GenerationRequest::GenerationRequest(GenerationSpec spec, const RequestLimits& l
     check_bias(spec_, limits.n_vocab);
     check_stops(spec_, limits.n_vocab);
 
-    const int room = limits.n_ctx - static_cast<int>(spec_.prompt.size());
+    const int room = spec_.embed ? 1 : limits.n_ctx - static_cast<int>(spec_.prompt.size());
     spec_.max_tokens = spec_.max_tokens == -1 ? room : std::min(spec_.max_tokens, room);
 }
 

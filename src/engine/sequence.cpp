@@ -46,6 +46,11 @@ void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
     origin_.sink(event);
 }
 
+void Sequence::accept(std::vector<float> embedding) {
+    ended_ = true;
+    origin_.sink({.embedding = std::move(embedding), .finish = finish(FinishReason::stop, {})});
+}
+
 void Sequence::end(FinishReason reason, std::string message) {
     ended_ = true;
     failed_ = reason == FinishReason::error;

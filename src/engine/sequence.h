@@ -40,6 +40,7 @@ public:
     void advance(int n) { n_cached_ += n; }  // so many pending tokens are in the cache now
 
     void accept(int32_t token, std::vector<TokenLogprob> logprobs);
+    void accept(std::vector<float> embedding);
     void end(FinishReason reason, std::string message = {});
     bool ended() const { return ended_; }
     // What stays useful after the end; nothing when it was never admitted or failed: then the cache may hold what it choked on.

@@ -176,6 +176,7 @@ Config read_config(const gguf::File& file) {
     c.norm_eps = static_cast<float>(keys.required_float("norm_eps", "attention.layer_norm_rms_epsilon", {0, 1}));
     read_attention(file, keys, c);
     read_rope(file, keys, c);
+    c.pooling = static_cast<Pooling>(keys.optional_int("pooling", "pooling_type", 0, {0, 4}));
     return c;
 }
 

@@ -9,6 +9,9 @@
 
 namespace kylin {
 
+// How an embedding model makes one vector of a text's rows; the numbers are GGUF's. `none`: the file says nothing.
+enum class Pooling : uint8_t { none, mean, cls, last, rank };
+
 enum class RopeScaling : uint8_t { none, linear, yarn };
 
 struct Rope {
@@ -35,6 +38,7 @@ struct Config {
     float norm_eps = 0;
     AttentionShape attention;
     Rope rope;
+    Pooling pooling = Pooling::none;
 
     enum class Source : uint8_t { key, fallback, derived };
     struct Origin {

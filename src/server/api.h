@@ -1,6 +1,8 @@
 // The routes, as functions from a request to an answer. Each throws InputError for what is wrong with the request.
 #pragma once
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "server/exchange.h"
 #include "server/generations.h"
@@ -13,6 +15,7 @@ struct ApiContext {
     Metrics& metrics;
     Generations& generations;
     std::function<size_t()> n_connections;
+    std::vector<std::string> routes;  // "GET /health", …
 };
 
 struct Asked {
@@ -35,6 +38,7 @@ void post_benchmark(ApiContext&, const Asked&);
 void get_models(ApiContext&, const Asked&);
 void post_chat_completions(ApiContext&, const Asked&);
 void post_completions(ApiContext&, const Asked&);
+void post_embeddings(ApiContext&, const Asked&);
 // For operators.
 void get_metrics(ApiContext&, const Asked&);
 void get_slots(ApiContext&, const Asked&);

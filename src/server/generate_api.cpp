@@ -70,9 +70,7 @@ void post_encode(ApiContext& context, const Asked& asked) {
 
 void post_decode(ApiContext& context, const Asked& asked) {
     const Json body = parse_json(asked.request.body);
-    const std::vector<int32_t> tokens = as_ids(required(body, "tokens"), "tokens");
-    for (const int32_t id : tokens)
-        if (id >= context.model.tokenizer.n_tokens()) throw InputError("tokens", fmt::format("{} is no token of this model", id));
+    const std::vector<int32_t> tokens = known_ids(context.model.tokenizer, required(body, "tokens"), "tokens");
     asked.exchange->respond({.body = dump({{"text", context.model.tokenizer.decode(tokens)}}) + "\n"});
 }
 

@@ -12,10 +12,7 @@ void respond(const Asked& asked, const Json& json) { asked.exchange->respond({.b
 }  // namespace
 
 void get_root(ApiContext& context, const Asked& asked) {
-    const Json routes = {"GET /health",  "GET /model/info", "POST /generate", "POST /generate_stream", "POST /encode",
-                         "POST /decode", "POST /benchmark", "GET /v1/models", "POST /v1/completions",  "POST /v1/chat/completions",
-                         "GET /metrics", "GET /slots"};
-    respond(asked, {{"server", context.model.about}, {"model", context.model.name}, {"routes", routes}});
+    respond(asked, {{"server", context.model.about}, {"model", context.model.name}, {"routes", context.routes}});
 }
 
 void get_health(ApiContext&, const Asked& asked) { respond(asked, {{"status", "ok"}}); }

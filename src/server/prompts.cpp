@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "server/json_fields.h"
@@ -50,6 +51,21 @@ bool opens_thoughts(const std::vector<Segment>& segments) {
     return text.size() >= tag.size() && text.substr(text.size() - tag.size()) == tag;
 }
 
+struct OneText {
+    const Json& value;  // a string, or what should be token ids
+    std::string where;
+};
+
+// "text", ["text", …], [ids] or [[ids], …]
+std::vector<OneText> each_text(const Json& given, const std::string& field, size_t most) {
+    const bool many = given.is_array() && !given.empty() && !given[0].is_number();
+    if (!many) return {{given, field}};
+    if (given.size() > most) throw InputError(field, fmt::format("{} texts; at most {} are allowed", given.size(), most));
+    std::vector<OneText> texts;
+    for (const Json& one : given) texts.push_back({one, fmt::format("{}[{}]", field, texts.size())});
+    return texts;
+}
+
 }  // namespace
 
 ChatPrompt chat_prompt(const ServedModel& model, const Call& call) {
@@ -63,6 +79,13 @@ ChatPrompt chat_prompt(const ServedModel& model, const Call& call) {
     return {model.tokenizer.encode(segments), opens_thoughts(segments)};
 }
 
+std::vector<int32_t> known_ids(const Tokenizer& tokenizer, const Json& value, const std::string& where) {
+    std::vector<int32_t> ids = as_ids(value, where);
+    for (const int32_t id : ids)
+        if (id >= tokenizer.n_tokens()) throw InputError(where, fmt::format("{} is no token of this model", id));
+    return ids;
+}
+
 std::vector<int32_t> raw_prompt(const Tokenizer& tokenizer, const std::string& text) {
     std::vector<int32_t> tokens = tokenizer.encode(text, Special::parse);
     if (tokenizer.adds_bos()) tokens.insert(tokens.begin(), *tokenizer.bos());
@@ -71,23 +94,35 @@ std::vector<int32_t> raw_prompt(const Tokenizer& tokenizer, const std::string& t
 
 std::vector<RawPrompt> raw_prompts(const Tokenizer& tokenizer, const Json& prompt) {
     std::vector<RawPrompt> prompts;
-    const auto add = [&](const Json& one) {
-        if (one.is_string()) return prompts.push_back({raw_prompt(tokenizer, one.get<std::string>()), one.get<std::string>()});
-        std::vector<int32_t> ids = as_ids(one, "prompt");
-        for (const int32_t id : ids)
-            if (id >= tokenizer.n_tokens()) throw InputError("prompt", std::to_string(id) + " is no token of this model");
+    for (const auto& [value, where] : each_text(prompt, "prompt", max_prompts)) {
+        if (value.is_string()) {
+            prompts.push_back({raw_prompt(tokenizer, value.get<std::string>()), value.get<std::string>()});
+            continue;
+        }
+        std::vector<int32_t> ids = known_ids(tokenizer, value, where);
         std::string text = tokenizer.decode(ids);
         prompts.push_back({std::move(ids), std::move(text)});
-    };
-    const bool many = prompt.is_array() && !prompt.empty() && !prompt[0].is_number();
-    if (!many) {
-        add(prompt);
-        return prompts;
     }
-    if (prompt.size() > max_prompts)
-        throw InputError("prompt", std::to_string(prompt.size()) + " prompts; at most " + std::to_string(max_prompts) + " are allowed");
-    for (const Json& one : prompt) add(one);
     return prompts;
+}
+
+std::vector<std::vector<int32_t>> texts_to_embed(const ServedModel& model, const Json& input) {
+    const Tokenizer& tokenizer = model.tokenizer;
+    std::vector<std::vector<int32_t>> texts;
+    for (const auto& [value, where] : each_text(input, "input", max_inputs)) {
+        std::vector<int32_t>& tokens = texts.emplace_back();
+        if (value.is_string()) {
+            tokens = tokenizer.encode(value.get_ref<const std::string&>(), Special::text);
+            if (tokenizer.adds_bos()) tokens.insert(tokens.begin(), *tokenizer.bos());
+            if (tokenizer.adds_eos()) tokens.push_back(*tokenizer.eos());
+        } else {
+            tokens = known_ids(tokenizer, value, where);
+        }
+        if (tokens.empty()) throw InputError(where, "it is empty");
+        if (tokens.size() > static_cast<size_t>(model.limits.n_ctx))
+            throw InputError(where, fmt::format("{} tokens do not fit the context of {}", tokens.size(), model.limits.n_ctx));
+    }
+    return texts;
 }
 
 Json conversation_of(const std::string& system, const Json& user) {

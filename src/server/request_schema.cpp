@@ -60,10 +60,16 @@ void read_template_variables(const Json& value, Name name, Call& call) {
     call.template_variables.erase(it);
 }
 
+void read_encoding(const Json& value, Name name, Call& call) {
+    const std::string& encoding = as_string(value, name);
+    if (encoding != "float" && encoding != "base64") throw InputError(std::string(name), "\"" + encoding + "\" is none of float, base64");
+    call.base64 = encoding == "base64";
+}
+
 std::vector<RequestField> make_fields() {
     const std::string open = "–";
     std::vector<RequestField> fields{
-        {"model", api_all, "string", "the served model's name", "the served model", "Another name is 404",
+        {"model", api_all | api_embeddings, "string", "the served model's name", "the served model", "Another name is 404",
          [](const Json& v, Name n, Call& c) { c.model = as_string(v, n); }},
         {"prompt", api_generate, "string", "not empty", "required", "What to ask",
          [](const Json& v, Name n, Call& c) { c.prompt = as_string(v, n); }},
@@ -71,6 +77,12 @@ std::vector<RequestField> make_fields() {
          "Text to continue, without the chat template", [](const Json& v, Name, Call& c) { c.prompt = v; }},
         {"messages", api_chat, "array", "at least one", "required", "Roles system, developer, user, assistant; content is text",
          [](const Json& v, Name, Call& c) { c.messages = v; }},
+        {"input", api_embeddings, "string, token ids, or an array of either", fmt::format("at most {} texts", max_inputs), "required",
+         "What to embed; special tokens in a text are text", [](const Json& v, Name, Call& c) { c.input = v; }},
+        {"encoding_format", api_embeddings, "string", "float, base64", "float", "Numbers, or 32-bit floats, the low byte first",
+         read_encoding},
+        {"dimensions", api_embeddings, "integer", "the model's own", "the model's own", "For clients that name it; no other is possible",
+         [](const Json& v, Name n, Call& c) { c.dimensions = as_int(v, n, 1, max_int); }},
         {"system", api_generate, "string", open, "none", "System message",
          [](const Json& v, Name n, Call& c) { c.system = as_string(v, n); }},
         {"raw", api_generate, "boolean", open, "false", "Continue the prompt as plain text, without the chat template",
@@ -148,8 +160,8 @@ void check_refused(const Json& body) {
 
 void check_together(const Call& call, const Json& body, Api api) {
     const auto has = [&](const char* name) { return body.contains(name) && !body[name].is_null(); };
-    for (const char* required : {"prompt", "messages"})
-        if ((api == api_chat) == (std::string_view(required) == "messages") && !has(required)) throw InputError(required, "is missing");
+    const char* required = api == api_chat ? "messages" : api == api_embeddings ? "input" : "prompt";
+    if (!has(required)) throw InputError(required, "is missing");
     if (api == api_chat && call.top_logprobs && !call.wants_logprobs) throw InputError("top_logprobs", "needs logprobs");
     if (has("stream_options") && (api & api_openai) && !call.stream) throw InputError("stream_options", "needs stream");
     if (call.echo && call.wants_logprobs) throw InputError("echo", "not together with logprobs: those of the prompt are not known");

@@ -12,7 +12,14 @@
 
 namespace kylin::server {
 
-enum Api : unsigned { api_generate = 1, api_completions = 2, api_chat = 4, api_openai = api_completions | api_chat, api_all = 7 };
+enum Api : unsigned {
+    api_generate = 1,
+    api_completions = 2,
+    api_chat = 4,
+    api_embeddings = 8,
+    api_openai = api_completions | api_chat,
+    api_all = api_generate | api_openai,  // that answer with text
+};
 
 // A request for an answer, as its fields say; not yet tokens.
 struct Call {
@@ -28,6 +35,9 @@ struct Call {
     std::optional<int> top_logprobs;
     std::optional<uint64_t> seed;
     int n = 1;
+    Json input;  // embeddings: as completions' prompt
+    bool base64 = false;
+    std::optional<int> dimensions;
 };
 
 struct RequestField {
@@ -44,6 +54,6 @@ std::span<const RequestField> request_fields();
 // than they need; one that would constrain the answer in a way this server does not know is refused. Throws InputError naming the field.
 Call parse_call(const Json& body, Api api, Call defaults);
 
-inline constexpr int max_choices = 8, max_prompts = 16;
+inline constexpr int max_choices = 8, max_prompts = 16, max_inputs = 2048;
 
 }  // namespace kylin::server

@@ -31,6 +31,7 @@ constexpr auto entries = std::to_array<Entry>({
     {"GET", "/v1/models", get_models},
     {"POST", "/v1/chat/completions", post_chat_completions},
     {"POST", "/v1/completions", post_completions},
+    {"POST", "/v1/embeddings", post_embeddings},
     {"GET", "/metrics", get_metrics, false, true},
     {"GET", "/slots", get_slots, false, true},
 });
@@ -62,7 +63,9 @@ Routes::Routes(const ServedModel& model, AccessRules rules, Log log)
       rules_(std::move(rules)),
       log_(std::move(log)),
       generations_(model.engine, metrics_, static_cast<size_t>(model.n_parallel + model.n_queue)),
-      context_{model_, metrics_, generations_, {}} {}
+      context_{model_, metrics_, generations_, {}, {}} {
+    for (const Entry& entry : entries) context_.routes.push_back(fmt::format("{} {}", entry.method, entry.path));
+}
 
 void Routes::connect(std::function<Generations::Poster()> make_poster, std::function<size_t()> n_connections) {
     generations_.post_with(std::move(make_poster));

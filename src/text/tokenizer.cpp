@@ -127,9 +127,11 @@ void Tokenizer::read_special_ids(const gguf::File& file) {
     std::sort(end_of_generation_.begin(), end_of_generation_.end());
     end_of_generation_.erase(std::unique(end_of_generation_.begin(), end_of_generation_.end()), end_of_generation_.end());
 
-    constexpr std::string_view add_bos_key = "tokenizer.ggml.add_bos_token";
+    constexpr std::string_view add_bos_key = "tokenizer.ggml.add_bos_token", add_eos_key = "tokenizer.ggml.add_eos_token";
     adds_bos_ = file.find_bool(add_bos_key).value_or(false);
     if (adds_bos_ && !bos_) file.fail(add_bos_key, "is true, but tokenizer.ggml.bos_token_id is missing");
+    adds_eos_ = file.find_bool(add_eos_key).value_or(false);
+    if (adds_eos_ && !eos_) file.fail(add_eos_key, "is true, but tokenizer.ggml.eos_token_id is missing");
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, Special special) const {

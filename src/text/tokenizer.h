@@ -52,6 +52,8 @@ public:
     std::optional<int32_t> eos() const { return eos_; }
     // Whether plain prompts start with bos(), which is then there. Chat templates write it themselves.
     bool adds_bos() const { return adds_bos_; }
+    // Whether texts to embed end with eos(), which is then there.
+    bool adds_eos() const { return adds_eos_; }
     // Generation stops at any of these, sorted.
     std::span<const int32_t> end_of_generation() const { return end_of_generation_; }
     bool ends_generation(int32_t id) const;
@@ -71,7 +73,7 @@ private:
     std::unique_ptr<const Tables> tables_;
     Normalization normalization_;
     std::optional<int32_t> bos_, eos_;
-    bool adds_bos_ = false;
+    bool adds_bos_ = false, adds_eos_ = false;
     std::vector<int32_t> end_of_generation_;
 };
 

@@ -3,6 +3,7 @@
 
 Usage: test_server.py KYLIN [unittest arguments]
 """
+import base64
 import concurrent.futures
 import http.client
 import json
@@ -10,6 +11,7 @@ import pathlib
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -236,6 +238,33 @@ class OpenAI(WithServer):
             self.assertEqual(entry["logprob"], entry["top_logprobs"][0]["logprob"])  # greedy
         lists = self.server.post("/v1/completions", {"prompt": "Hello", "temperature": 0, "logprobs": 2})["choices"][0]["logprobs"]
         self.assertEqual(len({len(values) for values in lists.values()}), 1)
+
+    def test_embeddings(self):
+        texts = ["Hello", "", "A longer text. " * 40, "<|im_end|>"]
+        texts[1] = self.server.post("/encode", {"text": "Hello"})["tokens"]
+        n = self.server.get("/model/info")["embedding_width"]
+        done = self.server.post("/v1/embeddings", {"input": texts})
+        self.assertEqual([d["index"] for d in done["data"]], [0, 1, 2, 3])
+        vectors = [d["embedding"] for d in done["data"]]
+        for vector in vectors:
+            self.assertEqual(len(vector), n)
+            self.assertAlmostEqual(sum(x * x for x in vector), 1, places=5)
+        self.assertEqual(vectors[0], vectors[1])
+        self.assertNotEqual(vectors[0], vectors[2])
+        counts = [self.server.post("/encode", {"text": t})["count"] if isinstance(t, str) else len(t) for t in texts]
+        self.assertEqual(done["usage"], {"prompt_tokens": sum(counts), "total_tokens": sum(counts)})
+        packed = self.server.post("/v1/embeddings", {"input": texts[0], "encoding_format": "base64", "dimensions": n})["data"][0]["embedding"]
+        self.assertEqual(list(struct.unpack(f"<{n}f", base64.b64decode(packed))), vectors[0])
+        # More than may run or wait at once.
+        many = self.server.post("/v1/embeddings", {"input": [f"Text {i}" for i in range(200)]})["data"]
+        self.assertEqual(many[7]["embedding"], self.server.post("/v1/embeddings", {"input": "Text 7"})["data"][0]["embedding"])
+        for body, field in (({"input": ""}, "input"), ({"input": []}, "input"), ({"input": ["a", ""]}, "input[1]"), ({"input": [["a"]]}, "input[0]"),
+                            ({"input": [10 ** 6]}, "input"), ({"input": {}}, "input"), ({"input": "7" * 5000}, "input"), ({"input": ["a"] * 2049}, "input"),
+                            ({"input": "a", "dimensions": n + 1}, "dimensions"), ({"input": "a", "encoding_format": "hex"}, "encoding_format")):
+            with self.subTest(str(body)[:40]):
+                self.assertEqual(self.refused(400, path="/v1/embeddings", body=body)["param"], field)
+        self.refused(404, path="/v1/embeddings", body={"input": "a", "model": "x"})
+        self.server.wait_idle()
 
     def test_content_never_becomes_a_special_token(self):
         plain = self.server.post("/v1/chat/completions", self.chat("x"))["usage"]["prompt_tokens"]

@@ -1,5 +1,5 @@
-// The promise of the engine: its logits are those of the plain drive loop, bit for bit, whatever the company, the chunks, the threads, and
-// what is still in the cache.
+// The promise of the engine: its logits and embeddings are those of the plain drive loop, bit for bit, whatever the company, the chunks,
+// the threads, and what is still in the cache.
 #include <future>
 #include <gtest/gtest.h>
 
@@ -14,8 +14,9 @@ namespace {
 
 constexpr int n_answer = 20, n_best = 20;
 
-struct Logits : parity::StepProbe {
-    bool wants(Stage stage, int) const override { return stage == Stage::logits; }
+struct Rows : parity::StepProbe {
+    explicit Rows(Stage of) : stage(of) {}
+    bool wants(Stage s, int) const override { return s == stage; }
     bool visit(const Visit& v) override {
         for (int r = 0; r < v.rows; ++r) {
             const auto row = v.values.subspan(static_cast<size_t>(r * v.width), static_cast<size_t>(v.width));
@@ -23,6 +24,7 @@ struct Logits : parity::StepProbe {
         }
         return false;
     }
+    Stage stage;
     std::vector<std::vector<float>> rows;
 };
 
@@ -41,12 +43,31 @@ std::vector<double> values_of(const std::vector<TokenLogprob>& logprobs) {
 Answer driven(const TinyModel& tiny, const Tokens& prompt) {
     const parity::Run run{*tiny.model, prompt, static_cast<int>(prompt.size()), n_answer};
     const auto math = make_numerics(*tiny.model, {.n_pages = parity::pages_for(parity::n_tokens(run)), .n_threads = 1, .isa = {}});
-    Logits logits;
+    Rows logits(Stage::logits);
     const Tokens all = parity::drive(*math, run, &logits);
     Answer answer{{all.begin() + run.n_prompt, all.end()}, {}};
     for (size_t i = 0; i < answer.tokens.size(); ++i)
         answer.logprobs.push_back(values_of(logprobs_of(logits.rows[prompt.size() - 1 + i], answer.tokens[i], n_best)));
     return answer;
+}
+
+std::vector<float> driven_embedding(const TinyModel& tiny, const Tokens& prompt) {
+    const parity::Run run{*tiny.model, prompt, static_cast<int>(prompt.size())};
+    const auto math = make_numerics(*tiny.model, {.n_pages = parity::pages_for(parity::n_tokens(run)), .n_threads = 1, .isa = {}});
+    Rows hidden(Stage::final_norm);
+    parity::drive(*math, run, &hidden);
+    return hidden.rows.back();
+}
+
+std::future<std::vector<float>> embed(Engine& engine, const Tokens& prompt) {
+    auto promise = std::make_shared<std::promise<std::vector<float>>>();
+    engine.submit(GenerationRequest({.prompt = prompt, .embed = true}, {TinyModel::n_vocab, TinyModel::n_ctx}),
+                  [=](const TokenEvent& event) {
+                      EXPECT_TRUE(event.finish && !event.token);
+                      EXPECT_EQ(event.finish->usage.n_answer, 0);
+                      promise->set_value(event.embedding);
+                  });
+    return promise->get_future();
 }
 
 std::future<Answer> ask(Engine& engine, const Tokens& prompt) {
@@ -66,10 +87,12 @@ TEST_P(DriveLoop, AndEngineGiveTheSameLogits) {
     const TinyModel tiny = make_tiny_model({.type = GetParam()});
     std::vector<Tokens> prompts;
     std::vector<Answer> expected;
+    std::vector<std::vector<float>> expected_embeddings;
     for (const int n : {1, 2, 15, 16, 63, 64, 65, 130}) {
         Tokens& prompt = prompts.emplace_back();
         for (int i = 0; i < n; ++i) prompt.push_back((i * 37 + n * 101) % TinyModel::n_vocab);
         expected.push_back(driven(tiny, prompt));
+        expected_embeddings.push_back(driven_embedding(tiny, prompt));
     }
     const Tokenizer tokenizer = fake_tokenizer();
     struct Setup {
@@ -81,10 +104,14 @@ TEST_P(DriveLoop, AndEngineGiveTheSameLogits) {
         Engine engine({*tiny.model, *math, tokenizer}, {.n_pages = n_pages, .n_sequences = s.n_sequences, .n_ubatch = s.n_ubatch});
         for (const char* round : {"from an empty cache", "again"}) {
             std::vector<std::future<Answer>> answers;
-            for (const Tokens& prompt : prompts) answers.push_back(ask(engine, prompt));
-            for (size_t i = 0; i < prompts.size(); ++i)
-                EXPECT_EQ(answers[i].get(), expected[i])
-                    << "prompt of " << prompts[i].size() << ", " << s.n_sequences << " sequences, ubatch " << s.n_ubatch << ", " << round;
+            std::vector<std::future<std::vector<float>>> embeddings;
+            for (const Tokens& prompt : prompts) answers.push_back(ask(engine, prompt)), embeddings.push_back(embed(engine, prompt));
+            for (size_t i = 0; i < prompts.size(); ++i) {
+                SCOPED_TRACE(testing::Message() << "prompt of " << prompts[i].size() << ", " << s.n_sequences << " sequences, ubatch "
+                                                << s.n_ubatch << ", " << round);
+                EXPECT_EQ(answers[i].get(), expected[i]);
+                EXPECT_EQ(embeddings[i].get(), expected_embeddings[i]);
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ inline void babble(const Tokens& prefix, std::span<float> logits) {
 class FakeNumerics final : public Numerics {
 public:
     explicit FakeNumerics(int n_pages) : pages(static_cast<size_t>(n_pages)) {}
-    void read_row(Value, int row, std::span<float> out) const override {
-        std::copy(logits[static_cast<size_t>(row)].begin(), logits[static_cast<size_t>(row)].end(), out.begin());
+    void read_row(Value, int row, std::span<float> out) const override {  // of the logits, or a part of them as any other stage
+        std::copy_n(logits[static_cast<size_t>(row)].begin(), out.size(), out.begin());
     }
     std::vector<double> read(Value) const override { return {}; }
 
@@ -95,6 +95,7 @@ private:
     static Config fake_config() {
         Config config;
         config.n_vocab = fake_vocab;
+        config.n_embd = 96;
         return config;
     }
     static int32_t& slot(FakeNumerics& fake, const Chunk& c, int position) {

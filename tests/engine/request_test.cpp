@@ -38,6 +38,10 @@ TEST(GenerationRequest, NamesBothNumbersOfAPromptThatIsTooLong) {
     EXPECT_EQ(GenerationRequest(spec, limits).max_tokens(), 1);
     spec.prompt.push_back(1);
     EXPECT_EQ(error_of(spec), "prompt: 10 tokens leave no room for an answer in a context of 10");
+    spec.embed = true;
+    EXPECT_EQ(GenerationRequest(spec, limits).n_positions(), 10);
+    spec.prompt.push_back(1);
+    EXPECT_EQ(error_of(spec), "prompt: 11 tokens do not fit a context of 10");
 }
 
 TEST(GenerationRequest, ChecksEveryNumberOfTheTableAtBothEnds) {

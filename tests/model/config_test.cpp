@@ -108,6 +108,7 @@ TEST(Config, RefusesValuesOutOfRange) {
         {"qwen3.rope.freq_base", f(nan)},
         {"qwen3.rope.freq_base", f(inf)},
         {"qwen3.rope.dimension_count", u(3)},
+        {"qwen3.pooling_type", u(5)},
         {"qwen3.rope.dimension_count", u(256)},
         {"qwen3.attention.layer_norm_rms_epsilon", f(0)},
         {"qwen3.attention.layer_norm_rms_epsilon", f(-1e-6f)},

@@ -64,12 +64,12 @@ TEST(RequestSchema, AbsentAndNullAreTheDefault) {
 
 // Every field against values of every other type: either an error that names it, or nothing at all.
 TEST(RequestSchema, NamesTheFieldAtFault) {
-    for (const Api api : {api_generate, api_completions, api_chat})
+    for (const Api api : {api_generate, api_completions, api_chat, api_embeddings})
         for (const RequestField& field : request_fields()) {
             if (!(field.apis & api)) continue;
             int refused = 0;
             for (const char* value : {"true", "-1", "9007199254740992", "18446744073709551616", "1.5", "\"x\"", "[[]]", "{\"a\": []}"}) {
-                Json body = api == api_chat ? chat() : Json{{"prompt", "x"}};
+                Json body = api == api_chat ? chat() : Json{{api == api_embeddings ? "input" : "prompt", "x"}};
                 body[std::string(field.name)] = parse_json(value);
                 const std::string name = where(body, api);
                 if (name.empty()) continue;
@@ -78,7 +78,7 @@ TEST(RequestSchema, NamesTheFieldAtFault) {
                 EXPECT_TRUE(name == field.name || name.starts_with(std::string(field.name) + "."))
                     << field.name << " = " << value << ": " << name;
             }
-            EXPECT_TRUE(refused >= 4 || field.name == "messages" || field.name == "prompt") << field.name;
+            EXPECT_TRUE(refused >= 4 || field.name == "messages" || field.name == "prompt" || field.name == "input") << field.name;
         }
 }
 
@@ -98,6 +98,8 @@ TEST(RequestSchema, ChecksWhatBelongsTogether) {
     EXPECT_EQ(where(Json::object(), api_generate), "prompt");
     EXPECT_EQ(where(Json{{"messages", Json::array()}}, api_completions), "prompt");
     EXPECT_EQ(where(Json{{"prompt", "x"}}, api_chat), "messages");
+    EXPECT_EQ(where(Json{{"prompt", "x"}}, api_embeddings), "input");
+    EXPECT_EQ(where(Json{{"input", "x"}, {"encoding_format", "hex"}}, api_embeddings), "encoding_format");
     EXPECT_EQ(where(Json::array(), api_chat), "body");
     EXPECT_EQ(where(chat(R"("top_logprobs": 3)"), api_chat), "top_logprobs");
     EXPECT_EQ(where(chat(R"("stream_options": {})"), api_chat), "stream_options");

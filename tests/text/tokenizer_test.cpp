@@ -151,5 +151,18 @@ TEST(Tokenizer, AddsBosOnlyWhenTheFileSaysSo) {
     EXPECT_EQ(Tokenizer::load(file).bos(), 256);
 }
 
+TEST(Tokenizer, AddsEosOnlyWhenTheFileSaysSo) {
+    VocabularyFile source({}, {{"</s>", control}});
+    {
+        source.set("tokenizer.ggml.add_eos_token", true);
+        const gguf::File file = source.open();
+        EXPECT_THROW(Tokenizer::load(file), InputError);
+    }
+    source.set("tokenizer.ggml.eos_token_id", uint32_t{256});
+    const gguf::File file = source.open();
+    EXPECT_TRUE(Tokenizer::load(file).adds_eos());
+    EXPECT_FALSE(Tokenizer::load(file).adds_bos());
+}
+
 }  // namespace
 }  // namespace kylin
