@@ -11,9 +11,10 @@ MAY_USE = {
     "kernels": "base gguf",
     "model": "base gguf",
     "numerics": "base gguf kernels model",
-    "engine": "base gguf text model numerics",
+    "grammar": "base text",
+    "engine": "base gguf text grammar model numerics",
     "parity": "base gguf model numerics",
-    "server": "base text model engine",
+    "server": "base text grammar model engine",
     "cli": "base gguf text kernels model numerics engine parity server",
 }
 

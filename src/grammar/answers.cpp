@@ -1,0 +1,103 @@
+#include "grammar/answers.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "grammar/json_schema.h"
+#include "grammar/token_trie.h"
+
+namespace kylin::grammar {
+namespace {
+
+constexpr std::string_view opening_tag = "<think>", closing_tag = "</think>";
+
+// Text that a model writes as one token of its own, or spells out.
+Expr tag(Grammar& grammar, std::string_view text) {
+    return grammar.choice({grammar.literal(text), grammar.literal(marker_byte + std::string(text))});
+}
+
+// How much of the beginning of `needle` a text ends with that ended with `n` characters of it before this one.
+uint32_t matched_after(std::string_view needle, uint32_t n, char next) {
+    const std::string text = std::string(needle.substr(0, n)) + next;
+    size_t length = std::min(text.size(), needle.size());
+    while (text.substr(text.size() - length) != needle.substr(0, length)) --length;
+    return static_cast<uint32_t>(length);
+}
+
+// Everything up to and with the first `needle`, which is ASCII.
+Expr text_through(Grammar& grammar, std::string_view needle) {
+    const auto n = static_cast<uint32_t>(needle.size());
+    Graph graph{.n_states = n + 1, .edges = {}};
+    std::set<char> special(needle.begin(), needle.end());
+    std::vector<CharRange> others;
+    char32_t next = 0;
+    for (const char c : special) {
+        const auto code = static_cast<char32_t>(c);
+        if (next < code) others.push_back({next, code - 1});
+        next = code + 1;
+    }
+    others.push_back({next, last_character});
+    const Expr other = grammar.characters(std::move(others));
+    const Expr as_token = grammar.literal(marker_byte + std::string(needle));
+    for (uint32_t state = 0; state < n; ++state) {
+        graph.edges.push_back({state, other, 0});
+        graph.edges.push_back({state, as_token, n});
+        for (const char c : special) graph.edges.push_back({state, grammar.literal({&c, 1}), matched_after(needle, state, c)});
+    }
+    const RuleId rule = grammar.declare();  // of its own, which calls none: so its masks are shared
+    grammar.define(rule, grammar.graph(std::move(graph)));
+    return grammar.call(rule);
+}
+
+Grammar finished(Grammar grammar, Expr answer, Thoughts thoughts) {
+    Expr before = grammar.empty();
+    if (thoughts != Thoughts::none) {
+        before = grammar.sequence({text_through(grammar, closing_tag), grammar.repeat(grammar.literal("\n"), 0, 2)});
+        if (thoughts == Thoughts::possible) before = grammar.optional(grammar.sequence({tag(grammar, opening_tag), before}));
+    }
+    const RuleId root = grammar.declare();
+    grammar.define(root, grammar.sequence({before, answer}));
+    grammar.set_root(root);
+    return grammar;
+}
+
+Expr call_of(Grammar& grammar, JsonText& text, const Tool& tool) {
+    static const Json no_parameters = {{"properties", Json::object()}}, object = {{"type", "object"}};
+    const Expr arguments = add_json_schema(grammar, text, tool.parameters ? *tool.parameters : no_parameters, tool.where, &object);
+    return grammar.sequence({grammar.literal("\n{\"name\": "), text.constant(tool.name), grammar.literal(", \"arguments\": "), arguments,
+                             grammar.literal("}\n")});
+}
+
+}  // namespace
+
+Grammar json_object_answer(Thoughts thoughts, const Limits& limits) {
+    Grammar grammar(limits);
+    const Expr object = JsonText(grammar).object();
+    return finished(std::move(grammar), object, thoughts);
+}
+
+Grammar json_schema_answer(const Json& schema, const std::string& name, Thoughts thoughts, const Limits& limits) {
+    Grammar grammar(limits);
+    grammar.set_place(name);
+    JsonText text(grammar);
+    const Expr value = add_json_schema(grammar, text, schema, name);
+    grammar.set_place(name);
+    return finished(std::move(grammar), value, thoughts);
+}
+
+Grammar tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits) {
+    if (tools.empty()) throw InputError("tools", "there are none to call");
+    Grammar grammar(limits);
+    JsonText text(grammar);
+    std::vector<Expr> calls;
+    for (const Tool& tool : tools) calls.push_back(call_of(grammar, text, tool));
+    grammar.set_place("tools");
+    const RuleId call = grammar.declare();
+    grammar.define(call, grammar.sequence({tag(grammar, "<tool_call>"), grammar.choice(std::move(calls)), tag(grammar, "</tool_call>")}));
+    const Expr more = grammar.sequence({grammar.literal("\n"), grammar.call(call)});
+    const Expr all = grammar.sequence({grammar.call(call), grammar.repeat(more, 0, std::max(max_calls, 1u) - 1)});
+    return finished(std::move(grammar), all, thoughts);
+}
+
+}  // namespace kylin::grammar
