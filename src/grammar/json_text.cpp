@@ -160,6 +160,17 @@ Expr JsonText::string(const Language& language) {
     return grammar_.sequence({quote, graph(language, label), quote});
 }
 
-Expr JsonText::constant(const Json& value) { return grammar_.literal(value.dump()); }
+Expr JsonText::constant(const Json& value) {
+    if (!value.is_structured()) return grammar_.literal(value.dump());
+    std::vector<Expr> parts;
+    for (const auto& item : value.items()) {
+        if (!parts.empty()) parts.push_back(comma());
+        const Expr one = constant(item.value());
+        parts.push_back(value.is_object() ? member(constant(item.key()), one) : one);
+    }
+    const bool is_empty = parts.empty();
+    const Expr content = is_empty ? grammar_.never() : grammar_.sequence(std::move(parts));
+    return value.is_object() ? braces(content, is_empty) : brackets(content, is_empty);
+}
 
 }  // namespace kylin::grammar

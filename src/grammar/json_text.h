@@ -33,7 +33,7 @@ public:
     Expr string(uint32_t min, uint32_t max);
     // Written the shortest way: each string has one text.
     Expr string(const Language& language);
-    // The shortest text of the value.
+    // This value; its strings and numbers are written the shortest way.
     Expr constant(const Json& value);
     // A text that is no string, such as a number.
     Expr plain(const Language& language);
