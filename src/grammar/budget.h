@@ -8,8 +8,9 @@ namespace kylin::grammar {
 
 struct Limits {
     size_t n_rules = 4096;
-    size_t n_states = 1 << 16;      // of all automata together; an automaton under construction may have as many again
-    uint64_t fuel = 2'000'000;      // elementary steps of reading and compiling: counted, not timed, so that a refusal can be reproduced
+    size_t n_states = 1 << 17;  // of all automata together; an automaton under construction may have as many again
+    uint64_t fuel =
+        3'000'000;  // elementary steps of reading and compiling: counted, not timed, so that refusals can be reproduced; 75 ms on a Zen 4
     size_t n_references = 64;       // $ref, allOf, anyOf, … that lead from one schema to the next for the same value
     uint32_t match_depth = 256;     // rules inside rules; a JSON value inside another takes two
     size_t match_items = 512;       // ways to read the text so far

@@ -98,13 +98,14 @@ Dfa product(const Dfa& a, const Dfa& b, bool needs_other, Accepts accepts, Budge
     return explore(Pair(0, 0), expand, budget, where);
 }
 
-Dfa tree_of(std::span<const std::u32string> words) {
+Dfa tree_of(std::span<const std::u32string> words, Budget& budget, std::string_view where) {
     Dfa tree;
     tree.states.emplace_back();
     for (const std::u32string& word : words) {
         uint32_t at = 0;
         for (const char32_t c : word) {
             const auto& edges = tree.states[at].edges;
+            budget.spend(1 + edges.size(), where);
             const auto known = std::find_if(edges.begin(), edges.end(), [&](const Dfa::Edge& e) { return e.low == c; });
             if (known != edges.end()) {
                 at = known->to;
@@ -148,7 +149,7 @@ Language Language::intersected(const Language& other, Budget& budget, std::strin
 
 Language Language::without(std::span<const std::u32string> words, Budget& budget, std::string_view where) const {
     return Language(product(
-        dfa_, tree_of(words), false, [](bool a, bool b) { return a && !b; }, budget, where));
+        dfa_, tree_of(words, budget, where), false, [](bool a, bool b) { return a && !b; }, budget, where));
 }
 
 Language Language::with_length(uint32_t min, uint32_t max, Budget& budget, std::string_view where) const {

@@ -13,10 +13,11 @@ namespace {
 // What propertyNames says.
 struct NameRule {
     std::optional<std::vector<std::string>> list;  // only these
+    std::set<std::string> listed;                  // the same
     std::optional<Language> language;              // only such
 
     bool allows(const std::string& name) const {
-        if (list) return std::find(list->begin(), list->end(), name) != list->end();
+        if (list) return listed.count(name) > 0;
         return !language || language->contains(to_utf32(name));
     }
 };
@@ -29,7 +30,7 @@ NameRule name_rule(const Schema& schema, SchemaReader& reader, Budget& budget) {
     if (names.values) {
         rule.list.emplace();
         for (const Json* value : allowed_values(names, budget))
-            if (value->is_string()) rule.list->push_back(value->get<std::string>());
+            if (value->is_string() && rule.listed.insert(value->get<std::string>()).second) rule.list->push_back(value->get<std::string>());
     } else if (!(names.types & type_string)) {
         rule.list.emplace();
     } else {
@@ -83,18 +84,19 @@ Members members_of(const Schema& schema, SchemaReader& reader, Budget& budget) {
     std::set<std::string> required;
     for (const Schema::Name& r : schema.required) required.insert(r.text);
 
+    const MemberIndex schemas(schema);
     Members members;
     static const Json never = false;
     for (const std::string& name : names) {
         budget.spend(1 + schema.objects.size(), schema.where);
-        Places places = member_places(schema, name);
+        Places places = schemas.of(name);
         if (!rule.allows(name)) places.push_back({&never, schema.where});
         members.declared.push_back({name, std::move(places), required.count(name) > 0});
     }
     if (std::optional<Places> places = undeclared(schema); places && schema.max_properties > 0) {
         if (rule.list) {
             for (const std::string& name : *rule.list)
-                if (std::find(names.begin(), names.end(), name) == names.end()) members.declared.push_back({name, *places, false});
+                if (!schemas.declares(name) && required.count(name) == 0) members.declared.push_back({name, *places, false});
         } else {
             members.more = Members::More{rule.language, std::move(*places), schema.min_properties, schema.max_properties};
             if (!names.empty()) {

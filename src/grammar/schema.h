@@ -83,12 +83,13 @@ struct Schema {
 
     std::set<const Json*> parts;  // every schema object it says; they determine all of it once no choice is left
 
+    size_t size() const;  // about what a copy costs
     // With the types that its keywords mean, when it names none.
     unsigned effective_types() const { return has_type || types_meant == 0 ? types : types & types_meant; }
 };
 
-// As JSON Schema compares values: members of an object count in any order, and 1 is 1.0.
-bool equal_values(const Json& a, const Json& b);
+// Equal exactly for values that JSON Schema calls equal: members of an object count in any order, and 1 is 1.0.
+std::string value_key(const Json& value);
 
 // Reads the schemas of one document, which must outlive what is read.
 class SchemaReader {

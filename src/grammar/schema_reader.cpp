@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -93,10 +94,11 @@ void read_type(Schema& schema, const Place& keyword, const Json& siblings) {
 void read_nullable(Schema&, const Place& keyword, const Json&) { as_bool(keyword); }
 
 void restrict(Schema& schema, std::vector<const Json*> values) {
-    if (schema.values)
-        std::erase_if(values, [&](const Json* v) {
-            return std::none_of(schema.values->begin(), schema.values->end(), [&](const Json* w) { return equal_values(*v, *w); });
-        });
+    if (schema.values) {
+        std::set<std::string> known;
+        for (const Json* v : *schema.values) known.insert(value_key(*v));
+        std::erase_if(values, [&](const Json* v) { return known.count(value_key(*v)) == 0; });
+    }
     schema.values = std::move(values);
 }
 
@@ -314,7 +316,30 @@ std::optional<Place> descend(const Place& at, const std::string& key) {
 
 }  // namespace
 
-bool equal_values(const Json& a, const Json& b) { return a == b || (a.is_structured() && nlohmann::json(a) == nlohmann::json(b)); }
+std::string value_key(const Json& value) {
+    if (value.is_array()) {
+        std::string key = "[";
+        for (const Json& item : value) key += value_key(item) + ",";
+        return key + "]";
+    }
+    if (value.is_object()) {
+        std::map<std::string, std::string> members;
+        for (const auto& item : value.items()) members[item.key()] = value_key(item.value());
+        return Json(members).dump();
+    }
+    if (!value.is_number_float()) return value.dump();
+    const double number = value.get<double>();
+    return number == std::floor(number) && std::abs(number) < 1e18 ? std::to_string(static_cast<int64_t>(number)) : value.dump();
+}
+
+size_t Schema::size() const {
+    size_t n = 1 + parts.size() + patterns.size() + bounds.size() + required.size() + property_names.size();
+    if (values) n += values->size();
+    for (const ArrayPart& part : arrays) n += 1 + part.prefix.size();
+    for (const ObjectPart& part : objects) n += 1 + part.properties.size();
+    for (const Options& choice : choices) n += 1 + choice.options.size() + choice.path.size();
+    return n;
+}
 
 Schema SchemaReader::read(const Places& places) {
     Schema schema;

@@ -33,29 +33,40 @@ unsigned types_of_values(const Schema& schema) {
     return schema.types & types;
 }
 
-bool requires_member(const Schema& schema, const std::string& name) {
-    return std::any_of(schema.required.begin(), schema.required.end(), [&](const Schema::Name& r) { return r.text == name; });
-}
+class Exclusion {
+public:
+    Exclusion(SchemaReader& reader, Budget& budget, const std::string& where) : reader_(reader), budget_(budget), where_(where) {}
 
-bool share_a_value(const Schema& a, const Schema& b) {
-    for (const Json* v : *a.values)
-        for (const Json* w : *b.values)
-            if (equal_values(*v, *w)) return true;
-    return false;
-}
+    bool are_disjoint(const Schema& a, const Schema& b, int depth) {
+        const unsigned types_a = types_of_values(a), types_b = types_of_values(b);
+        const unsigned common = (types_a & types_b & b.effective_types()) | (types_b & types_a & a.effective_types());
+        budget_.spend(1, where_);
+        if (common == 0) return true;
+        if (a.values && b.values && !share_a_value(*a.values, *b.values)) return true;
+        if (common != type_object || depth == 0) return false;
+        budget_.spend(a.size() + b.size(), where_);
+        const MemberIndex members_a(a), members_b(b);
+        std::set<std::string> required;
+        for (const Schema::Name& name : b.required) required.insert(name.text);
+        return std::any_of(a.required.begin(), a.required.end(), [&](const Schema::Name& name) {
+            if (required.count(name.text) == 0) return false;
+            const Places of_a = members_a.of(name.text), of_b = members_b.of(name.text);
+            return !of_a.empty() && !of_b.empty() && are_disjoint(reader_.read(of_a), reader_.read(of_b), depth - 1);
+        });
+    }
 
-bool are_disjoint(const Schema& a, const Schema& b, SchemaReader& reader, int depth) {
-    const unsigned types_a = types_of_values(a), types_b = types_of_values(b);
-    const unsigned common = (types_a & types_b & b.effective_types()) | (types_b & types_a & a.effective_types());
-    if (common == 0) return true;
-    if (a.values && b.values && !share_a_value(a, b)) return true;
-    if (common != type_object || depth == 0) return false;
-    return std::any_of(a.required.begin(), a.required.end(), [&](const Schema::Name& name) {
-        if (!requires_member(b, name.text)) return false;
-        const Places of_a = member_places(a, name.text), of_b = member_places(b, name.text);
-        return !of_a.empty() && !of_b.empty() && are_disjoint(reader.read(of_a), reader.read(of_b), reader, depth - 1);
-    });
-}
+private:
+    bool share_a_value(const std::vector<const Json*>& a, const std::vector<const Json*>& b) {
+        budget_.spend(a.size() + b.size(), where_);
+        std::set<std::string> known;
+        for (const Json* v : a) known.insert(value_key(*v));
+        return std::any_of(b.begin(), b.end(), [&](const Json* v) { return known.count(value_key(*v)) > 0; });
+    }
+
+    SchemaReader& reader_;
+    Budget& budget_;
+    const std::string& where_;
+};
 
 }  // namespace
 
@@ -67,14 +78,21 @@ Language language_of(const Schema& schema, Budget& budget) {
     return language.with_length(schema.min_length, schema.max_length, budget, schema.where);
 }
 
-Places member_places(const Schema& schema, const std::string& name) {
+MemberIndex::MemberIndex(const Schema& schema) : schema_(schema) {
+    for (size_t part = 0; part < schema.objects.size(); ++part)
+        for (const auto& [name, place] : schema.objects[part].properties) declared_[name].emplace_back(part, &place);
+}
+
+Places MemberIndex::of(const std::string& name) const {
     Places places;
-    for (const Schema::ObjectPart& part : schema.objects) {
-        const auto found = std::find_if(part.properties.begin(), part.properties.end(), [&](const auto& p) { return p.first == name; });
-        if (found != part.properties.end())
-            places.push_back(found->second);
-        else if (part.additional)
-            places.push_back(*part.additional);
+    const auto found = declared_.find(name);
+    size_t next = 0;
+    for (size_t part = 0; part < schema_.objects.size(); ++part) {
+        const bool is_declared = found != declared_.end() && next < found->second.size() && found->second[next].first == part;
+        if (is_declared)
+            places.push_back(*found->second[next++].second);
+        else if (schema_.objects[part].additional)
+            places.push_back(*schema_.objects[part].additional);
     }
     return places;
 }
@@ -100,13 +118,12 @@ std::vector<const Json*> allowed_values(const Schema& schema, Budget& budget) {
 
 void check_exclusive(const std::vector<Schema>& options, const std::string& where, SchemaReader& reader, Budget& budget) {
     constexpr int depth = 1;  // members, but not members of members
+    Exclusion exclusion(reader, budget, where);
     for (size_t i = 0; i < options.size(); ++i)
-        for (size_t j = 0; j < i; ++j) {
-            budget.spend(1, where);
-            if (!are_disjoint(options[i], options[j], reader, depth))
+        for (size_t j = 0; j < i; ++j)
+            if (!exclusion.are_disjoint(options[i], options[j], depth))
                 throw InputError(where, "more than one of the options may hold for a value (" + std::to_string(j) + " and " +
                                             std::to_string(i) + "); use anyOf, or give them different types or constants");
-        }
 }
 
 }  // namespace kylin::grammar

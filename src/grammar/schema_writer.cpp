@@ -24,6 +24,7 @@ Expr SchemaWriter::write(const Json* also) {
 
 Expr SchemaWriter::later(const Schema& schema, Writer writer) {
     grammar_.set_place(schema.where);
+    grammar_.budget().spend(schema.size(), schema.where);
     const RuleId rule = grammar_.declare();
     pending_.push_back({rule, schema, writer});
     return grammar_.call(rule);
@@ -57,7 +58,7 @@ Expr SchemaWriter::any_option(const Schema& schema) {
     rest.choices.pop_back();
     std::vector<Schema> options;
     for (size_t i = 0; i < choice.options.size(); ++i) {
-        grammar_.budget().spend(1 + rest.parts.size() + rest.required.size(), schema.where);
+        grammar_.budget().spend(rest.size(), schema.where);
         reader_.add_option(options.emplace_back(rest), choice, i);
     }
     if (choice.is_exclusive) check_exclusive(options, choice.where, reader_, grammar_.budget());

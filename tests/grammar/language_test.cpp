@@ -134,7 +134,8 @@ RC_GTEST_PROP(Regex, AgreesWithTheStandardLibrary, (uint64_t seed)) {
     if (random.below(2) == 0) pattern = "^" + pattern;
     if (random.below(2) == 0) pattern += "$";
     const Language ours = language(pattern);
-    const std::regex theirs(pattern);
+    // Of its two executors the one that does not backtrack, which takes exponential time here.
+    const std::regex theirs(pattern, std::regex::ECMAScript | std::regex_constants::__polynomial);
     for (int i = 0; i < 30; ++i) {
         const std::string text = random_text(random);
         RC_ASSERT(ours.contains(to_utf32(text)) == std::regex_search(text, theirs));
