@@ -115,8 +115,11 @@ private:
                 s.end(FinishReason::error, "non-finite logits");
                 continue;
             }
-            const int32_t token = sampler_.choose(s.spec().sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer())});
-            s.accept(token, s.spec().logprobs ? logprobs_of(row_, token, *s.spec().logprobs) : std::vector<TokenLogprob>{});
+            try {
+                go_on(s);
+            } catch (const InputError& e) {  // of its grammar; the others have nothing to do with it
+                s.end(FinishReason::error, e.what());
+            }
         }
     }
 
@@ -126,6 +129,15 @@ private:
         parts_.math.read_row(hidden, row, values);
         if (!all_finite(values)) return s.end(FinishReason::error, "non-finite embedding");
         s.accept(std::move(values));
+    }
+
+    // With the logits in row_.
+    void go_on(Sequence& s) {
+        const std::optional<grammar::TokenMask> mask = s.allowed();
+        const grammar::TokenMask* allowed = mask ? &*mask : nullptr;
+        const GenerationSpec& spec = s.spec();
+        const int32_t token = sampler_.choose(spec.sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
+        s.accept(token, spec.logprobs ? logprobs_of(row_, token, *spec.logprobs, allowed) : std::vector<TokenLogprob>{});
     }
 
     void retire_ended() {

@@ -11,11 +11,13 @@ constexpr size_t first_sorted = 64, growth = 8;
 
 }  // namespace
 
-void Ranking::assign(std::span<const double> logits) {
+void Ranking::assign(std::span<const double> logits, const grammar::TokenMask* allowed) {
     candidates_.clear();
     n_sorted_ = 0;
+    const auto add = [&](size_t id) { candidates_.push_back({logits[id], static_cast<int32_t>(id)}); };
+    if (allowed) return allowed->for_each(add);
     candidates_.reserve(logits.size());
-    for (size_t id = 0; id < logits.size(); ++id) candidates_.push_back({logits[id], static_cast<int32_t>(id)});
+    for (size_t id = 0; id < logits.size(); ++id) add(id);
 }
 
 const Candidate& Ranking::at(size_t rank) {

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "grammar/token_mask.h"
+
 namespace kylin {
 
 struct Candidate {
@@ -14,7 +16,8 @@ struct Candidate {
 
 class Ranking {
 public:
-    void assign(std::span<const double> logits);  // index = token id
+    // Index = token id. `allowed`: only these, at least one of them; nullptr: all.
+    void assign(std::span<const double> logits, const grammar::TokenMask* allowed);
 
     size_t size() const { return candidates_.size(); }
     const Candidate& at(size_t rank);  // rank < size()

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "grammar/constraint.h"
 
 namespace kylin {
 namespace {
@@ -75,6 +76,13 @@ void check_lengths(const GenerationSpec& spec, int n_ctx) {
         throw InputError("logprobs", fmt::format("{} is outside 0 .. {}", *spec.logprobs, max_logprobs));
 }
 
+void check_constraint(const GenerationSpec& spec, int n_vocab) {
+    if (!spec.constraint) return;
+    if (spec.ignore_end) throw InputError("ignore_eos", "an answer with a grammar ends where the grammar does");
+    if (spec.constraint->n_tokens() > static_cast<size_t>(n_vocab))
+        throw InputError("grammar", fmt::format("it is for {} tokens, and the model has {}", spec.constraint->n_tokens(), n_vocab));
+}
+
 }  // namespace
 
 std::span<const SamplingField> sampling_fields() { return fields; }
@@ -85,6 +93,7 @@ GenerationRequest::GenerationRequest(GenerationSpec spec, const RequestLimits& l
     for (const SamplingField& field : fields) check(field, spec_.sampling);
     check_bias(spec_, limits.n_vocab);
     check_stops(spec_, limits.n_vocab);
+    check_constraint(spec_, limits.n_vocab);
 
     const int room = spec_.embed ? 1 : limits.n_ctx - static_cast<int>(spec_.prompt.size());
     spec_.max_tokens = spec_.max_tokens == -1 ? room : std::min(spec_.max_tokens, room);

@@ -1,6 +1,7 @@
 // What a client asks of the engine. A GenerationRequest cannot exist invalid: its constructor checks every field and names the bad one.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,9 @@
 #include <vector>
 
 namespace kylin {
+namespace grammar {
+class Constraint;
+}
 
 // How the next token is drawn. The steps run in llama.cpp's order:
 // bias, penalties, top_k, typical_p, top_p, min_p, temperature.
@@ -45,6 +49,8 @@ struct GenerationSpec {
     bool ignore_end = false;                // goes on after the model's end tokens
     std::optional<int> logprobs = {};       // report each token's log probability, and those of so many best tokens
     bool embed = false;                     // no tokens: the answer is what the last token of the prompt becomes
+    // What the answer may be; none: any text.
+    std::shared_ptr<const grammar::Constraint> constraint = {};
 };
 
 struct RequestLimits {

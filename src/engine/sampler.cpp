@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 
 #include "engine/philox.h"
@@ -10,8 +11,13 @@ namespace kylin {
 namespace {
 
 template <class Logit>
-int32_t largest(std::span<const Logit> logits) {
-    return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+int32_t largest(std::span<const Logit> logits, const grammar::TokenMask* allowed) {
+    if (!allowed) return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+    std::optional<size_t> best;
+    allowed->for_each([&](size_t id) {
+        if (!best || logits[id] > logits[*best]) best = id;
+    });
+    return static_cast<int32_t>(best.value());
 }
 
 // Sum of exp((logit - top) / temperature).
@@ -97,11 +103,11 @@ void Sampler::adjust(const Sampling& s, std::span<const float> logits, std::span
 
 int32_t Sampler::choose(const Sampling& s, std::span<const float> logits, const Context& context) {
     const bool greedy = s.temperature == 0;
-    if (greedy && s.logit_bias.empty() && !penalizes(s)) return largest(logits);
+    if (greedy && s.logit_bias.empty() && !penalizes(s)) return largest(logits, context.allowed);
     adjust(s, logits, context.tokens);
-    if (greedy) return largest(std::span<const double>(adjusted_));
+    if (greedy) return largest(std::span<const double>(adjusted_), context.allowed);
 
-    ranking_.assign(adjusted_);
+    ranking_.assign(adjusted_, context.allowed);
     if (s.top_k > 0) ranking_.keep(static_cast<size_t>(s.top_k));
     if (s.typical_p < 1) keep_typical(ranking_, s.typical_p);
     if (s.top_p < 1) keep_top_p(ranking_, s.top_p);
@@ -109,10 +115,10 @@ int32_t Sampler::choose(const Sampling& s, std::span<const float> logits, const 
     return draw(ranking_, s.temperature, uniform(s.seed, context.index));
 }
 
-std::vector<TokenLogprob> logprobs_of(std::span<const float> logits, int32_t chosen, int n) {
+std::vector<TokenLogprob> logprobs_of(std::span<const float> logits, int32_t chosen, int n, const grammar::TokenMask* allowed) {
     const std::vector<double> wide(logits.begin(), logits.end());
     Ranking ranking;
-    ranking.assign(wide);
+    ranking.assign(wide, allowed);
     const double top = ranking.at(0).logit, log_total = top + std::log(total_weight(ranking.unordered(), top, 1));
 
     std::vector<TokenLogprob> result = {{chosen, wide[static_cast<size_t>(chosen)] - log_total}};

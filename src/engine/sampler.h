@@ -15,8 +15,9 @@ bool all_finite(std::span<const float> logits);
 class Sampler {
 public:
     struct Context {
-        std::span<const int32_t> tokens;  // prompt and answer so far
-        uint64_t index;                   // of the token to choose, in the answer
+        std::span<const int32_t> tokens;              // prompt and answer so far
+        uint64_t index;                               // of the token to choose, in the answer
+        const grammar::TokenMask* allowed = nullptr;  // only these, at least one of them; nullptr: all
     };
     // `logits` are finite, one per vocabulary entry.
     int32_t choose(const Sampling& sampling, std::span<const float> logits, const Context& context);
@@ -33,7 +34,8 @@ struct TokenLogprob {
     double logprob;
 };
 
-// The model's own distribution, before any sampling step: the chosen token first, then the n best in order.
-std::vector<TokenLogprob> logprobs_of(std::span<const float> logits, int32_t chosen, int n);
+// The model's own distribution, before any sampling step, over the tokens that a grammar allows: the chosen token first, then the n best
+// in order.
+std::vector<TokenLogprob> logprobs_of(std::span<const float> logits, int32_t chosen, int n, const grammar::TokenMask* allowed = nullptr);
 
 }  // namespace kylin

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/error.h"
+
 namespace kylin {
 namespace {
 
@@ -12,7 +14,9 @@ double seconds(Clock::time_point from, Clock::time_point to) { return std::chron
 }  // namespace
 
 Sequence::Sequence(Origin origin, const Tokenizer& tokenizer)
-    : origin_(std::move(origin)), tokenizer_(tokenizer), tokens_(spec().prompt), stops_(spec().stop) {}
+    : origin_(std::move(origin)), tokenizer_(tokenizer), tokens_(spec().prompt), stops_(spec().stop) {
+    if (spec().constraint) grammar_ = spec().constraint->start();
+}
 
 void Sequence::admit(CachedTokens cached) {
     n_cached_ = n_reused_ = static_cast<int>(cached.tokens.size());
@@ -36,13 +40,21 @@ std::string Sequence::text_of(int32_t token, bool last) {
     return text;
 }
 
+std::optional<grammar::TokenMask> Sequence::allowed() const {
+    if (!grammar_) return std::nullopt;
+    return spec().constraint->mask(*grammar_);
+}
+
 void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
+    if (grammar_ && !spec().constraint->accept(*grammar_, token)) throw InputError("grammar", "a token was chosen that it does not allow");
     tokens_.push_back(token);
     if (!first_token_) first_token_ = Clock::now();
+    const bool ends = is_end(token) || (grammar_ && grammar_->must_end());  // nothing but an end token could follow
     const bool full = n_answer() >= origin_.request.max_tokens();
-    TokenEvent event{.token = token, .text = text_of(token, is_end(token) || full), .logprobs = std::move(logprobs)};
-    ended_ = is_end(token) || stops_.matched() || full;
-    if (ended_) event.finish = finish(is_end(token) || stops_.matched() ? FinishReason::stop : FinishReason::length, {});
+    TokenEvent event{.token = token, .text = text_of(token, ends || full), .logprobs = std::move(logprobs)};
+    const bool complete = ends || stops_.matched();
+    ended_ = complete || full;
+    if (ended_) event.finish = finish(complete ? FinishReason::stop : FinishReason::length, {});
     origin_.sink(event);
 }
 

@@ -11,6 +11,7 @@
 #include "engine/kept_pages.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
+#include "grammar/constraint.h"
 #include "text/text_stream.h"
 #include "text/tokenizer.h"
 
@@ -39,6 +40,8 @@ public:
     std::span<const int32_t> pages() const { return pages_->pages(); }
     void advance(int n) { n_cached_ += n; }  // so many pending tokens are in the cache now
 
+    // What its grammar lets come next; nullopt: everything. Throws InputError when that is too expensive to find.
+    std::optional<grammar::TokenMask> allowed() const;
     void accept(int32_t token, std::vector<TokenLogprob> logprobs);
     void accept(std::vector<float> embedding);
     void end(FinishReason reason, std::string message = {});
@@ -58,6 +61,7 @@ private:
     int n_cached_ = 0, n_reused_ = 0;
     TextStream text_;
     StopMatcher stops_;
+    std::optional<grammar::Matcher> grammar_;
     bool ended_ = false, failed_ = false;
     std::optional<std::chrono::steady_clock::time_point> admitted_, first_token_;
 };

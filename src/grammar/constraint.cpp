@@ -15,7 +15,7 @@ bool ends_answer(const TokenTrie& trie, int32_t token) {
 }  // namespace
 
 Constraint::Constraint(Program program, std::shared_ptr<const MaskCache> vocabulary)
-    : program_(std::make_shared<const Program>(std::move(program))), vocabulary_(std::move(vocabulary)) {}
+    : program_(std::make_shared<const Program>(std::move(program))), vocabulary_(std::move(vocabulary)), start_(program_) {}
 
 TokenMask Constraint::mask(const Matcher& matcher) const {
     const TokenTrie& trie = vocabulary_->trie();

@@ -10,9 +10,10 @@ namespace kylin::grammar {
 // Shared by all answers to a request, and by requests that ask for the same. Safe to use from any thread.
 class Constraint {
 public:
+    // Throws InputError when there are too many ways to begin.
     Constraint(Program program, std::shared_ptr<const MaskCache> vocabulary);
 
-    Matcher start() const { return Matcher(program_); }
+    const Matcher& start() const { return start_; }
     // What may follow the matcher's text: tokens whose bytes go on with it, and those that end the answer where it may end; never other
     // special tokens. Throws InputError when there is none, or when it is too expensive to find.
     TokenMask mask(const Matcher& matcher) const;
@@ -25,6 +26,7 @@ public:
 private:
     std::shared_ptr<const Program> program_;
     std::shared_ptr<const MaskCache> vocabulary_;
+    Matcher start_;
 };
 
 }  // namespace kylin::grammar

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include <cmath>
 #include <condition_variable>
 #include <future>
 #include <gmock/gmock.h>
@@ -10,6 +11,8 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "fake_model.h"
+#include "grammar/answers.h"
+#include "grammar/constraint.h"
 
 namespace kylin {
 namespace {
@@ -269,6 +272,76 @@ TEST(Engine, GoesOnFromCachedTokensWithTheSameAnswer) {
     EXPECT_EQ(again.finish.usage.n_reused, static_cast<int>(next.prompt.size()) - 1);
     EXPECT_EQ(again, second);
     EXPECT_EQ(bench.run(babbling(300, 9)).finish.usage.n_reused, 0);  // needs every page: kept ones make room
+}
+
+std::shared_ptr<const grammar::Constraint> constraint(const char* schema, const grammar::Limits& limits = {}) {
+    static const auto masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(fake_tokenizer()));
+    const auto json = grammar::Json::parse(schema);
+    return std::make_shared<const grammar::Constraint>(
+        grammar::compile(grammar::json_schema_answer(json, "schema", grammar::Thoughts::none, limits)), masks);
+}
+
+// The model says letters that its tokens before decide; none of them is JSON.
+TEST(Engine, AGrammarShapesTheAnswerOfEveryRequestByItself) {
+    Bench bench({.n_pages = 40, .n_sequences = 4, .n_ubatch = 16});
+    const char* schema = R"({"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "ok": {"type": "boolean"}},
+                             "required": ["name", "ok"]})";
+    std::vector<Bench::Running> running;
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        GenerationSpec spec{
+            .prompt = {1, 2, static_cast<int32_t>(seed) + 3}, .sampling = {.temperature = 2, .seed = seed}, .max_tokens = 200};
+        if (seed % 2 == 0) spec.constraint = constraint(schema);
+        if (seed == 4) spec.sampling = {.top_k = 1, .presence_penalty = 1.5};
+        running.push_back(bench.start(spec));
+    }
+    for (size_t i = 0; i < running.size(); ++i) {
+        const Answer answer = running[i].answer.get();
+        const auto json = grammar::Json::parse(answer.text, nullptr, false);
+        EXPECT_EQ(json.is_object(), i % 2 == 0) << answer.text;
+        if (i % 2 != 0) continue;
+        EXPECT_EQ(answer.finish.reason, FinishReason::stop);
+        EXPECT_TRUE(json["name"].is_string() && json["ok"].is_boolean()) << answer.text;
+        EXPECT_EQ(answer.text.back(), '}');  // the brace is the last token: nothing can follow it
+        EXPECT_FALSE(bench.tokenizer.ends_generation(answer.tokens.back()));
+    }
+}
+
+TEST(Engine, AGrammarThatGoesOnLeavesTheEndToTheModel) {
+    const Tokenizer tokenizer = fake_tokenizer();
+    const auto end = static_cast<size_t>(tokenizer.end_of_generation().front());
+    const auto seven = static_cast<size_t>(tokenizer.find("7").value());
+    // Says 7 twice, then wants to end, which it would like from the beginning.
+    Bench bench({.n_pages = 4}, [=](const Tokens& prefix, std::span<float> logits) {
+        logits[prefix.size() < 5 ? seven : end] = 9;
+        logits[end] += 5;
+    });
+    const auto integer = constraint(R"({"type": "integer"})");
+    const Answer answer = bench.run({.prompt = {1, 2, 3}, .logprobs = 3, .constraint = integer});
+    EXPECT_EQ(answer.text, "77");
+    EXPECT_EQ(answer.tokens.back(), static_cast<int32_t>(end));
+    EXPECT_EQ(answer.finish.reason, FinishReason::stop);
+    // Over what may come first, where the end is not: all but 7 have the logit 0.
+    const auto n_others = static_cast<double>(integer->mask(integer->start()).size() - 1);
+    EXPECT_NEAR(std::exp(answer.logprobs[0][0].logprob), std::exp(9.0) / (std::exp(9.0) + n_others), 1e-6);  // rounding of the logarithms
+}
+
+TEST(Engine, AGrammarThatIsTooExpensiveEndsItsRequestAlone) {
+    Bench bench({.n_pages = 40, .n_sequences = 2, .n_ubatch = 16});
+    grammar::Limits limits;
+    limits.match_fuel = 3;
+    const auto expensive = constraint(R"({"type": "string"})", limits);
+    auto bad = bench.start({.prompt = {1, 2}, .max_tokens = 50, .constraint = expensive});
+    auto good = bench.start({.prompt = {1, 2}, .max_tokens = 50});
+    const Answer failed = bad.answer.get();
+    EXPECT_EQ(failed.finish.reason, FinishReason::error);
+    EXPECT_THAT(failed.finish.message, HasSubstr("too many steps"));
+    EXPECT_EQ(good.answer.get().finish.reason, FinishReason::length);
+}
+
+TEST(Engine, RefusesAGrammarWithoutAnEnd) {
+    Bench bench({.n_pages = 4});
+    const auto any = constraint("{}");
+    EXPECT_THROW(bench.run({.prompt = {1}, .ignore_end = true, .constraint = any}), InputError);
 }
 
 TEST(Engine, ReportsLogprobs) {

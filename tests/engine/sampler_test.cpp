@@ -136,6 +136,43 @@ RC_GTEST_PROP(Sampler, TypicalChoosesAsDefined, ()) {
         RC_ASSERT(sampler.choose(s, logits, {{}, index}) == choose_by_definition(s, logits, {{}, index}));
 }
 
+// A mask is as if the model had no other tokens.
+RC_GTEST_PROP(Sampler, ChoosesAmongTheAllowedAlone, ()) {
+    const int n_vocab = *rc::gen::inRange(1, 200);
+    const Sampling s = any_sampling(n_vocab);
+    const std::vector<float> logits = any_logits(n_vocab);
+    const auto tokens = *rc::gen::container<std::vector<int32_t>>(rc::gen::inRange(0, n_vocab));
+
+    grammar::TokenMask allowed(static_cast<size_t>(n_vocab));
+    allowed.add(*rc::gen::inRange(0, n_vocab));
+    for (const int32_t id : *rc::gen::container<std::vector<int32_t>>(rc::gen::inRange(0, n_vocab))) allowed.add(id);
+    std::vector<int32_t> ids;  // of the allowed
+    allowed.for_each([&](size_t id) { ids.push_back(static_cast<int32_t>(id)); });
+    const auto renamed = [&](int32_t id) { return static_cast<int32_t>(std::lower_bound(ids.begin(), ids.end(), id) - ids.begin()); };
+
+    Sampling only = s;
+    only.logit_bias.clear();
+    for (const auto& [id, bias] : s.logit_bias)
+        if (allowed.allows(static_cast<size_t>(id))) only.logit_bias.emplace_back(renamed(id), bias);
+    only.penalty_window = -1;  // the window counts all tokens: applied here
+    const size_t window = s.penalty_window < 0 ? tokens.size() : std::min(tokens.size(), static_cast<size_t>(s.penalty_window));
+    std::vector<int32_t> recent;
+    for (const int32_t id : std::span(tokens).last(window))
+        if (allowed.allows(static_cast<size_t>(id))) recent.push_back(renamed(id));
+    std::vector<float> few;
+    for (const int32_t id : ids) few.push_back(logits[static_cast<size_t>(id)]);
+
+    Sampler sampler;
+    for (uint64_t index = 0; index < 4; ++index) {
+        const int32_t token = sampler.choose(s, logits, {tokens, index, &allowed});
+        RC_ASSERT(renamed(token) == sampler.choose(only, few, {recent, index}));
+        const auto probs = logprobs_of(logits, token, 3, &allowed), expected = logprobs_of(few, renamed(token), 3);
+        RC_ASSERT(probs.size() == expected.size());
+        for (size_t i = 0; i < probs.size(); ++i)
+            RC_ASSERT(renamed(probs[i].id) == expected[i].id && probs[i].logprob == expected[i].logprob);
+    }
+}
+
 TEST(Sampler, GreedyTakesTheLargestAndOfEqualsTheFirst) {
     const std::vector<float> logits = {1, 3, -2, 3, 3};
     EXPECT_EQ(Sampler().choose({}, logits, {{}, 0}), 1);
