@@ -79,6 +79,7 @@ void serve(Settings settings) {
                                     .limits = session.limits(),
                                     .name = settings.name.empty() ? session.name() : settings.name,
                                     .about = "kylin " KYLIN_VERSION,
+                                    .masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(session.tokenizer)),
                                     .defaults = recommended_sampling(session.file),
                                     .n_parallel = settings.session.n_parallel,
                                     .n_queue = settings.n_queue};

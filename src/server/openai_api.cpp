@@ -6,13 +6,14 @@
 namespace kylin::server {
 
 void post_chat_completions(ApiContext& context, const Asked& asked) {
-    const Call call = read_call(context, asked, api_chat);
+    Call call = read_call(context, asked, api_chat);
     const ChatPrompt prompt = chat_prompt(context.model, call);
+    call.spec.constraint = constraint_for(call.response_format, prompt.thoughts, context.model.masks);
     AnswerPlan plan{.request_id = asked.request.id,
                     .requests = requests_of(context.model, call, {prompt.tokens}),
                     .format = make_chat_format(label_of(context.model, call, "chatcmpl-" + asked.request.id), context.model.tokenizer),
                     .stream = call.stream,
-                    .starts_inside_thoughts = prompt.starts_inside_thoughts,
+                    .starts_inside_thoughts = prompt.thoughts == grammar::Thoughts::open,
                     .n_per_prompt = call.n};
     start_answer(context.generations, context.model.tokenizer, std::move(plan), asked.exchange);
 }

@@ -43,12 +43,13 @@ Json checked_message(const Json& given, const std::string& where) {
     return checked;
 }
 
-bool opens_thoughts(const std::vector<Segment>& segments) {
-    if (segments.empty() || segments.back().special != Special::parse) return false;
-    std::string_view text = segments.back().text;
+grammar::Thoughts thoughts_behind(const std::vector<Segment>& segments, const Tokenizer& tokenizer) {
+    using grammar::Thoughts;
+    std::string_view text;
+    if (!segments.empty() && segments.back().special == Special::parse) text = segments.back().text;
     text = text.substr(0, text.find_last_not_of('\n') + 1);
-    constexpr std::string_view tag = "<think>";
-    return text.size() >= tag.size() && text.substr(text.size() - tag.size()) == tag;
+    if (text.ends_with("<think>")) return Thoughts::open;
+    return text.ends_with("</think>") || !tokenizer.find("<think>") ? Thoughts::none : Thoughts::possible;
 }
 
 struct OneText {
@@ -76,7 +77,7 @@ ChatPrompt chat_prompt(const ServedModel& model, const Call& call) {
     conversation.enable_thinking = call.enable_thinking;
     conversation.variables = call.template_variables;
     const std::vector<Segment> segments = model.chat_template.render(conversation);
-    return {model.tokenizer.encode(segments), opens_thoughts(segments)};
+    return {model.tokenizer.encode(segments), thoughts_behind(segments, model.tokenizer)};
 }
 
 std::vector<int32_t> known_ids(const Tokenizer& tokenizer, const Json& value, const std::string& where) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "grammar/answers.h"
 #include "server/request_schema.h"
 #include "server/served_model.h"
 
@@ -11,7 +12,7 @@ namespace kylin::server {
 // A conversation as the model's template writes it. Whatever comes from the messages stays text.
 struct ChatPrompt {
     std::vector<int32_t> tokens;
-    bool starts_inside_thoughts;  // the template has opened them for the model
+    grammar::Thoughts thoughts;  // the model's, which the template may have opened or closed
 };
 ChatPrompt chat_prompt(const ServedModel& model, const Call& call);
 

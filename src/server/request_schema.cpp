@@ -91,6 +91,8 @@ std::vector<RequestField> make_fields() {
          [](const Json& v, Name n, Call& c) { c.enable_thinking = as_bool(v, n); }},
         {"chat_template_kwargs", api_chat, "object", open, "{}", "enable_thinking, and what else the model's template reads",
          read_template_variables},
+        {"response_format", api_chat, "object", "text, json_object, json_schema", "text", "The form of the answer, enforced token by token",
+         [](const Json& v, Name n, Call& c) { c.response_format = read_response_format(v, n); }},
         {"max_tokens", api_all, "integer", "1 and more", "generate 128, completions 16, chat until the context is full",
          "Tokens of the answer at most", [](const Json& v, Name n, Call& c) { c.spec.max_tokens = as_int(v, n, 1, max_int); }},
         {"max_completion_tokens", api_chat, "integer", "1 and more", "max_tokens", "OpenAI's newer name; it wins over max_tokens",
@@ -127,9 +129,10 @@ std::vector<RequestField> make_fields() {
 // Each would shape the answer in a way that nothing here can. The value that asks for nothing is let through.
 struct Refused {
     std::string_view name, harmless;  // as JSON; empty: only null
+    unsigned apis = api_all;
 };
 constexpr Refused refused[] = {
-    {"response_format", R"({"type":"text"})"},
+    {"response_format", R"({"type":"text"})", api_generate | api_completions},
     {"tools", "[]"},
     {"functions", "[]"},
     {"tool_choice", R"("none")"},
@@ -149,9 +152,9 @@ constexpr Refused refused[] = {
     {"use_beam_search", "false"},
 };
 
-void check_refused(const Json& body) {
+void check_refused(const Json& body, Api api) {
     for (const Refused& r : refused) {
-        const auto it = body.find(r.name);
+        const auto it = r.apis & api ? body.find(r.name) : body.end();
         if (it == body.end() || it->is_null() || dump(*it) == r.harmless) continue;
         throw InputError(std::string(r.name),
                          r.harmless.empty() ? "is not supported" : "is not supported, except as " + std::string(r.harmless));
@@ -164,6 +167,8 @@ void check_together(const Call& call, const Json& body, Api api) {
     if (!has(required)) throw InputError(required, "is missing");
     if (api == api_chat && call.top_logprobs && !call.wants_logprobs) throw InputError("top_logprobs", "needs logprobs");
     if (has("stream_options") && (api & api_openai) && !call.stream) throw InputError("stream_options", "needs stream");
+    if (call.response_format.kind != ResponseFormat::Kind::text && call.spec.ignore_end)
+        throw InputError("ignore_eos", "not together with response_format: the answer ends where its form does");
     if (call.echo && call.wants_logprobs) throw InputError("echo", "not together with logprobs: those of the prompt are not known");
 }
 
@@ -177,7 +182,7 @@ std::span<const RequestField> request_fields() {
 Call parse_call(const Json& body, Api api, Call defaults) {
     if (!body.is_object()) throw InputError("body", "must be a JSON object");
     Call call = std::move(defaults);
-    check_refused(body);
+    check_refused(body, api);
     for (const RequestField& field : request_fields()) {
         const auto it = field.apis & api ? body.find(field.name) : body.end();
         if (it != body.end() && !it->is_null()) field.read(*it, field.name, call);

@@ -9,6 +9,7 @@
 
 #include "engine/request.h"
 #include "server/json.h"
+#include "server/response_format.h"
 
 namespace kylin::server {
 
@@ -29,6 +30,7 @@ struct Call {
     Json messages;
     std::string system;
     std::optional<bool> enable_thinking;
+    ResponseFormat response_format;
     Json template_variables = Json::object();
     bool raw = false, echo = false, stream = false, include_usage = false;
     bool wants_logprobs = false;

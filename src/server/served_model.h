@@ -1,9 +1,11 @@
 // What the server answers with. All parts must outlive it.
 #pragma once
+#include <memory>
 #include <string>
 
 #include "engine/engine.h"
 #include "engine/request.h"
+#include "grammar/mask_cache.h"
 #include "model/config.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -18,6 +20,7 @@ struct ServedModel {
     RequestLimits limits;
     std::string name;   // as clients know it
     std::string about;  // of the program: "kylin 0.1.0"
+    std::shared_ptr<const grammar::MaskCache> masks;  // of the tokenizer's vocabulary
     Sampling defaults;  // for what a request leaves out
     int n_parallel;     // answers at once
     int n_queue;        // and so many more may wait

@@ -15,7 +15,7 @@ MAY_USE = {
     "engine": "base gguf text grammar model numerics",
     "parity": "base gguf model numerics",
     "server": "base text grammar model engine",
-    "cli": "base gguf text kernels model numerics engine parity server",
+    "cli": "base gguf text kernels model numerics grammar engine parity server",
 }
 
 root = pathlib.Path(sys.argv[1])

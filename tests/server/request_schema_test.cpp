@@ -83,14 +83,13 @@ TEST(RequestSchema, NamesTheFieldAtFault) {
 }
 
 TEST(RequestSchema, RefusesWhatCannotBeHonoured) {
-    EXPECT_EQ(where(chat(R"("response_format": {"type": "json_object"})"), api_chat), "response_format");
-    EXPECT_EQ(where(chat(R"("response_format": {"type": "json_schema", "json_schema": {}})"), api_chat), "response_format");
-    EXPECT_EQ(where(chat(R"("response_format": 5)"), api_chat), "response_format");
+    EXPECT_EQ(where({{"prompt", "x"}, {"response_format", {{"type", "json_object"}}}}, api_completions), "response_format");
     EXPECT_EQ(where(chat(R"("tools": [{"type": "function"}])"), api_chat), "tools");
     EXPECT_EQ(where(chat(R"("tool_choice": "required")"), api_chat), "tool_choice");
     EXPECT_EQ(where(chat(R"("guided_json": {})"), api_chat), "guided_json");
     EXPECT_EQ(where({{"prompt", "x"}, {"suffix", "y"}}, api_completions), "suffix");
     EXPECT_EQ(where({{"prompt", "x"}, {"best_of", 2}}, api_completions), "best_of");
+    EXPECT_EQ(where({{"prompt", "x"}, {"response_format", {{"type", "text"}}}}, api_generate), "");
     EXPECT_EQ(where(chat(R"("response_format": {"type": "text"}, "tools": [], "tool_choice": "none")"), api_chat), "");
 }
 
@@ -104,6 +103,7 @@ TEST(RequestSchema, ChecksWhatBelongsTogether) {
     EXPECT_EQ(where(chat(R"("top_logprobs": 3)"), api_chat), "top_logprobs");
     EXPECT_EQ(where(chat(R"("stream_options": {})"), api_chat), "stream_options");
     EXPECT_EQ(where(Json{{"prompt", "x"}, {"echo", true}, {"logprobs", 1}}, api_completions), "echo");
+    EXPECT_EQ(where(chat(R"("response_format": {"type": "json_object"}, "ignore_eos": true)"), api_chat), "ignore_eos");
     EXPECT_EQ(where(chat(R"("n": 9)"), api_chat), "n");
     EXPECT_EQ(where(chat(R"("temperature": -0.1)"), api_chat), "temperature");
     EXPECT_EQ(where(chat(R"("top_logprobs": 21, "logprobs": true)"), api_chat), "top_logprobs");
