@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::string_view opening_tag = "<think>", closing_tag = "</think>";
 
-// Text that a model writes as one token of its own, or spells out.
-Expr tag(Grammar& grammar, std::string_view text) {
-    return grammar.choice({grammar.literal(text), grammar.literal(marker_byte + std::string(text))});
-}
+std::string as_token(std::string_view tag) { return marker_byte + std::string(tag); }
+
+// A tag that a model writes as one token of its own, or spells out.
+Expr written(Grammar& grammar, std::string_view tag) { return grammar.choice({grammar.literal(tag), grammar.literal(as_token(tag))}); }
 
 // How much of the beginning of `needle` a text ends with that ended with `n` characters of it before this one.
 uint32_t matched_after(std::string_view needle, uint32_t n, char next) {
@@ -39,10 +39,10 @@ Expr text_through(Grammar& grammar, std::string_view needle) {
     }
     others.push_back({next, last_character});
     const Expr other = grammar.characters(std::move(others));
-    const Expr as_token = grammar.literal(marker_byte + std::string(needle));
+    const Expr token = grammar.literal(as_token(needle));
     for (uint32_t state = 0; state < n; ++state) {
         graph.edges.push_back({state, other, 0});
-        graph.edges.push_back({state, as_token, n});
+        graph.edges.push_back({state, token, n});
         for (const char c : special) graph.edges.push_back({state, grammar.literal({&c, 1}), matched_after(needle, state, c)});
     }
     const RuleId rule = grammar.declare();  // of its own, which calls none: so its masks are shared
@@ -54,7 +54,7 @@ Grammar finished(Grammar grammar, Expr answer, Thoughts thoughts) {
     Expr before = grammar.empty();
     if (thoughts != Thoughts::none) {
         before = grammar.sequence({text_through(grammar, closing_tag), grammar.repeat(grammar.literal("\n"), 0, 2)});
-        if (thoughts == Thoughts::possible) before = grammar.optional(grammar.sequence({tag(grammar, opening_tag), before}));
+        if (thoughts == Thoughts::possible) before = grammar.optional(grammar.sequence({grammar.literal(as_token(opening_tag)), before}));
     }
     const RuleId root = grammar.declare();
     grammar.define(root, grammar.sequence({before, answer}));
@@ -94,7 +94,8 @@ Grammar tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoug
     for (const Tool& tool : tools) calls.push_back(call_of(grammar, text, tool));
     grammar.set_place("tools");
     const RuleId call = grammar.declare();
-    grammar.define(call, grammar.sequence({tag(grammar, "<tool_call>"), grammar.choice(std::move(calls)), tag(grammar, "</tool_call>")}));
+    grammar.define(call,
+                   grammar.sequence({written(grammar, "<tool_call>"), grammar.choice(std::move(calls)), written(grammar, "</tool_call>")}));
     const Expr more = grammar.sequence({grammar.literal("\n"), grammar.call(call)});
     const Expr all = grammar.sequence({grammar.call(call), grammar.repeat(more, 0, std::max(max_calls, 1u) - 1)});
     return finished(std::move(grammar), all, thoughts);

@@ -11,7 +11,7 @@ namespace kylin::grammar {
 // What comes before: a model that thinks writes its thoughts first, as any text up to </think>.
 enum class Thoughts : uint8_t {
     none,
-    possible,  // the answer may open them
+    possible,  // the answer may open them, with the model's own token for <think>
     open,      // the prompt has opened them
 };
 

@@ -18,7 +18,7 @@ const std::shared_ptr<const grammar::MaskCache>& bytes() {
     return masks;
 }
 
-bool accepts(const char* format, std::string_view answer, Thoughts thoughts = Thoughts::none) {
+bool accepts(const char* format, const std::string& answer, Thoughts thoughts = Thoughts::none) {
     const auto constraint = constraint_for(read_response_format(parse_json(format), "response_format"), thoughts, bytes());
     if (!constraint) return true;
     grammar::Matcher matcher = constraint->start();
@@ -46,8 +46,10 @@ TEST(ResponseFormat, HasThreeKinds) {
 
 TEST(ResponseFormat, LeavesRoomForThoughts) {
     const char* format = R"({"type": "json_object"})";
-    EXPECT_FALSE(accepts(format, "<think>\nso {\n</think>\n\n{}"));
-    EXPECT_TRUE(accepts(format, "<think>\nso {\n</think>\n\n{}", Thoughts::possible));
+    const std::string think = {grammar::marker_byte, '<', 't', 'h', 'i', 'n', 'k', '>'}, rest = "\nso {\n</think>\n\n{}";
+    EXPECT_FALSE(accepts(format, think + rest));
+    EXPECT_TRUE(accepts(format, think + rest, Thoughts::possible));
+    EXPECT_FALSE(accepts(format, "<think>" + rest, Thoughts::possible));
     EXPECT_TRUE(accepts(format, "{}", Thoughts::possible));
     EXPECT_TRUE(accepts(format, "so </thin</think>{}", Thoughts::open));
     EXPECT_FALSE(accepts(format, "{}", Thoughts::open));
