@@ -94,13 +94,51 @@ test('errors arrive as the errors they are', async () => {
     await assert.rejects(client.chat.completions.create(question({ model: '../../x' })), NotFoundError);
 });
 
+test('structured output', async () => {
+    const schema = {
+        type: 'object',
+        additionalProperties: false,
+        required: ['city', 'population', 'districts'],
+        properties: {
+            city: { type: 'string', maxLength: 12 },
+            population: { type: 'integer', minimum: 1, maximum: 99 },
+            districts: { type: 'array', maxItems: 2, items: { enum: ['north', 'south'] } },
+        },
+    };
+    const format = { type: 'json_schema', json_schema: { name: 'city', strict: true, schema } };
+    const request = question({ response_format: format, max_tokens: 400 });
+    const answer = await client.chat.completions.parse(request);
+    const city = answer.choices[0].message.parsed;
+    assert.equal(answer.choices[0].finish_reason, 'stop');
+    assert.deepEqual(Object.keys(city), ['city', 'population', 'districts']);
+    assert(city.city.length <= 12 && city.population >= 1 && city.population <= 99);
+    assert(city.districts.every((district) => ['north', 'south'].includes(district)));
+    assert.deepEqual(JSON.parse(await client.chat.completions.stream(request).finalContent()), city);
+
+    const object = await client.chat.completions.create(question({ response_format: { type: 'json_object' }, max_tokens: 400, seed: 3, temperature: 1 }));
+    if (object.choices[0].finish_reason === 'stop') assert.equal(typeof JSON.parse(object.choices[0].message.content), 'object');
+    else assert.equal(object.choices[0].finish_reason, 'length');
+});
+
+test('embeddings', async () => {
+    const input = ['Hello', 'The capital of France is Paris.', 'Hello'];
+    const { data, usage } = await client.embeddings.create({ model, input });  // the client asks for base64 and unpacks it
+    assert.equal(data.length, 3);
+    for (const { embedding } of data) assert(Math.abs(embedding.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5);  // rounding to F32
+    assert.deepEqual(data[0].embedding, data[2].embedding);
+    assert.notDeepEqual(data[0].embedding, data[1].embedding);
+    const numbers = await client.embeddings.create({ model, input: input[1], encoding_format: 'float' });
+    assert.deepEqual(numbers.data[0].embedding, Array.from(data[1].embedding));
+    assert(usage.prompt_tokens > 3 && usage.total_tokens === usage.prompt_tokens);
+});
+
 // An answer that looks right but was not held to its form would be worse than none.
 test('what would constrain the answer is refused', async () => {
     const parameters = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] };
     const tools = [{ type: 'function', function: { name: 'weather', parameters } }];
     const refused = [
-        [{ response_format: { type: 'json_object' } }, 'response_format'],
-        [{ response_format: { type: 'json_schema', json_schema: { name: 'weather', schema: parameters } } }, 'response_format'],
+        [{ response_format: { type: 'json_schema', json_schema: { name: 'weather', schema: { ...parameters, uniqueItems: true } } } },
+            /^response_format.json_schema.schema/],
         [{ tools, tool_choice: 'required' }, /^tool/],
         [{ tools, tool_choice: { type: 'function', function: { name: 'weather' } } }, /^tool/],
     ];
