@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Chromium } from './chromium.mjs';
+import { Chromium } from '../support/chromium.mjs';
 
 const [program, report, scheme, width, height, output] = process.argv.slice(2);
 const browser = new Chromium(program);

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Chromium } from './chromium.mjs';
+import { Chromium } from '../support/chromium.mjs';
 
 const [program, template, samples, output] = process.argv.slice(2);
 const placeholder = '/*KYLIN_REPORT*/';

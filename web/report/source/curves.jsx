@@ -2,8 +2,9 @@
 import { dot, lineY, ruleX, text, tickX } from '@observablehq/plot';
 import { useCallback } from 'preact/hooks';
 import { Figure, integer_ticks, Key, log_axis } from './figure.jsx';
-import { key, largest, number } from './format.js';
-import { Term } from './terms.jsx';
+import { key, number } from '../../shared/format.js';
+import { largest } from './sides.js';
+import { Term } from '../../shared/terms.jsx';
 
 const notable_growth = 3;  // growth in all from which the explanation is shown
 

@@ -2,8 +2,8 @@
 import { barY, dot, lineY, rectY, ruleX } from '@observablehq/plot';
 import { useCallback } from 'preact/hooks';
 import { Figure, integer_ticks, Key, log_axis } from './figure.jsx';
-import { count, key, number, place, visible } from './format.js';
-import { Term } from './terms.jsx';
+import { count, key, number, place, visible } from '../../shared/format.js';
+import { Term } from '../../shared/terms.jsx';
 
 const decibel = (x) => (x === null ? 'none' : `${number(x)} dB`);
 

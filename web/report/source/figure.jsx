@@ -1,7 +1,7 @@
 // Observable Plot in Preact, and the axes that all charts share.
 import { plot } from '@observablehq/plot';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { number, power } from './format.js';
+import { number, power } from '../../shared/format.js';
 
 // Draws options(width) as wide as its place is. label says to those who do not see it what the chart shows.
 export function Figure({ label, options, children }) {

@@ -1,5 +1,5 @@
 // The last part of the page: what the words mean, and what the comparison can prove.
-import { terms } from './terms.jsx';
+import { terms } from '../../shared/terms.jsx';
 
 export const Glossary = ({ report }) => (
     <section>

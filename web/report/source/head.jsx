@@ -1,42 +1,17 @@
 // The top of the page: the sentence, what was compared, and how to repeat it.
-import { useState } from 'preact/hooks';
-import { count, key, place, visible, who } from './format.js';
-
-function Theme() {
-    const [theme, set] = useState('auto');
-    const choose = (next) => {
-        set(next);
-        if (next === 'auto') delete document.documentElement.dataset.theme;
-        else document.documentElement.dataset.theme = next;
-    };
-    return (
-        <fieldset class="switch theme">
-            <legend class="unseen">Colours</legend>
-            {['auto', 'light', 'dark'].map((name) => (
-                <label key={name}><input type="radio" name="theme" value={name} checked={theme === name} onChange={() => choose(name)} /><span>{name}</span></label>
-            ))}
-        </fieldset>
-    );
-}
+import { useRef } from 'preact/hooks';
+import { Copy } from '../../shared/copy.jsx';
+import { count, key, place, visible } from '../../shared/format.js';
+import { Theme } from '../../shared/theme.jsx';
+import { who } from './sides.js';
 
 function Command({ text }) {
-    const [said, say] = useState('');
-    const copy = async (event) => {
-        const code = event.currentTarget.parentElement.querySelector('code');
-        try {
-            await navigator.clipboard.writeText(text);
-            say('copied');
-        } catch {  // no access to the clipboard: the selection is one key away from it
-            getSelection().selectAllChildren(code);
-            say('selected; copy it with the keyboard');
-        }
-    };
+    const code = useRef(null);
     return (
         <div class="command">
             <h2>Reproduce</h2>
-            <code tabIndex={0}>{text}</code>
-            <button type="button" onClick={copy}>Copy</button>
-            <span role="status">{said}</span>
+            <code tabIndex={0} ref={code}>{text}</code>
+            <Copy text={() => text} shown={() => code.current} />
         </div>
     );
 }

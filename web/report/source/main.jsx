@@ -7,7 +7,7 @@ import { Glossary } from './glossary.jsx';
 import { Head } from './head.jsx';
 import { HeatMap } from './heatmap.jsx';
 import { Ledger, Logits, Lens, Notes, Outliers, Thresholds } from './panels.jsx';
-import { key } from './format.js';
+import { key } from '../../shared/format.js';
 
 // The cell shown first: where the engines part, else the largest local error.
 function first_cell(report) {

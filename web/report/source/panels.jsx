@@ -1,6 +1,6 @@
 // Panels that do not depend on the chosen cell: logits, outliers, logit lens, ledger, thresholds, notes.
-import { amount, count, number, percent, place, visible } from './format.js';
-import { Term } from './terms.jsx';
+import { amount, count, number, percent, place, visible } from '../../shared/format.js';
+import { Term } from '../../shared/terms.jsx';
 
 const Facts = ({ rows }) => <dl class="panel-facts">{rows.filter(Boolean).map(([name, value], i) => <div key={i}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
 

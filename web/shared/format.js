@@ -28,9 +28,3 @@ export const visible = (text) => text.replaceAll(' ', 'â£').replaceAll('\n', 'â
 
 export const place = (stage, layer) => (layer === null ? stage : `${stage}, layer ${layer}`);
 export const key = (stage, layer) => (layer === null ? stage : `${stage}.${layer}`);
-export const largest = (summary) => (summary.min === null || summary.max === null ? null : Math.max(Math.abs(summary.min), Math.abs(summary.max)));
-
-// Who is meant by a word of the report.
-export function who(report, side) {
-    return { none: 'no one', ours: 'Kylin', reference: report.reference.engine, both: `both Kylin and ${report.reference.engine}`, undecided: 'undecided' }[side];
-}
