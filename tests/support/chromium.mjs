@@ -4,6 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+// What the keys that do something by themselves need beside their names.
+const key_codes = { Tab: 9, Enter: 13, Escape: 27, ' ': 32, PageUp: 33, PageDown: 34, End: 35, Home: 36, ArrowLeft: 37, ArrowUp: 38, ArrowRight: 39, ArrowDown: 40 };
+const key_texts = { Enter: '\r', ' ': ' ' };
+
 export class Chromium {
     constructor(program) {
         this.profile = mkdtempSync(join(tmpdir(), 'kylin-chromium-'));
@@ -47,8 +51,9 @@ export class Chromium {
         });
     }
 
-    // A page of that size and colour scheme. Its `problems` are console messages, exceptions and every request but the page itself.
-    async open(url, { width, height, scheme }) {
+    // A page of that size and colour scheme. Its `problems` are console messages, exceptions and every request but the page itself and
+    // what `allows(url)` lets pass.
+    async open(url, { width, height, scheme, allows = () => false, features = [] }) {
         const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' });
         const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
         const page = { problems: [], send: (method, params) => this.send(method, params, sessionId), close: () => this.send('Target.closeTarget', { targetId }) };
@@ -61,11 +66,11 @@ export class Chromium {
             else if (method === 'Runtime.consoleAPICalled') page.problems.push(`console ${params.type}: ${params.args.map((a) => a.value ?? a.description).join(' ')}`);
             else if (method === 'Runtime.exceptionThrown') page.problems.push(`exception: ${params.exceptionDetails.exception?.description ?? params.exceptionDetails.text}`);
             else if (method === 'Log.entryAdded') page.problems.push(`log ${params.entry.level}: ${params.entry.text}`);
-            else if (method === 'Network.requestWillBeSent' && params.request.url !== url && !params.request.url.startsWith('data:')) page.problems.push(`request: ${params.request.url}`);
+            else if (method === 'Network.requestWillBeSent' && params.request.url !== url && !params.request.url.startsWith('data:') && !allows(params.request.url)) page.problems.push(`request: ${params.request.url}`);
         });
         for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await page.send(`${domain}.enable`);
         await page.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false });
-        await page.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
+        await page.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }, ...features] });
         await page.send('Page.navigate', { url });
         await load;
         page.evaluate = async (expression) => {
@@ -73,10 +78,12 @@ export class Chromium {
             if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
             return result.value;
         };
-        page.key = async (key) => {
-            await page.send('Input.dispatchKeyEvent', { type: 'keyDown', key, code: key });
-            await page.send('Input.dispatchKeyEvent', { type: 'keyUp', key, code: key });
+        page.key = async (key, { shift = false } = {}) => {
+            const event = { key, code: key === ' ' ? 'Space' : key, modifiers: shift ? 8 : 0, windowsVirtualKeyCode: key_codes[key], text: key_texts[key] };
+            await page.send('Input.dispatchKeyEvent', { type: event.text ? 'keyDown' : 'rawKeyDown', ...event });
+            await page.send('Input.dispatchKeyEvent', { type: 'keyUp', ...event, text: undefined });
         };
+        page.type = (text) => page.send('Input.insertText', { text });
         // The whole page, or its first `rows` pixels.
         page.screenshot = async (rows = undefined) => {
             const { cssContentSize: size } = await page.send('Page.getLayoutMetrics');

@@ -1,9 +1,9 @@
 // The map: layers down, stages across in the order of the pass, one cell for each pair.
 import { useState } from 'preact/hooks';
-import { bound_scale, error_scale } from '../../shared/color.js';
 import { count, key, number, place, short } from '../../shared/format.js';
 import { Grids, Scale, Views } from '../../shared/map.jsx';
 import { Term } from '../../shared/terms.jsx';
+import { bound_scale, error_scale } from './scales.js';
 
 const glyphs = { 'exact': '=', 'rounding': '≈', 'noise': '~', 'divergent': '×', 'not judged': '?' };
 
