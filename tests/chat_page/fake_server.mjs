@@ -87,7 +87,10 @@ export class FakeServer {
             if (gap) await sleep(gap);
             chunk(piece);
         }
-        if (breaks === 'silently') return response.destroy();
+        if (breaks === 'silently') {
+            await sleep(100);  // what was written goes out first
+            return response.destroy();
+        }
         if (breaks) send(JSON.stringify({ error: { message: breaks, type: 'server_error' } }));
         else {
             chunk({}, finish);

@@ -1,11 +1,11 @@
 // The modal dialogs: settings of a conversation, and the server's API key.
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { fields, read } from './settings.js';
 
 // Escape and a click beside it close it; the focus goes back to where it was.
 function Dialog({ title, close, children }) {
     const box = useRef(null);
-    useEffect(() => box.current.showModal(), []);
+    useLayoutEffect(() => box.current.showModal(), []);
     return (
         <dialog ref={box} aria-labelledby="dialog-title" onClose={close} onClick={(event) => event.target === box.current && box.current.close()}>
             <div class="dialog">

@@ -1,10 +1,13 @@
 // The top of a conversation: its name, the model, and what can be done with the whole of it.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 function Rename({ title, done }) {
     const input = useRef(null);
     const given = useRef(false);
-    useEffect(() => input.current.select(), []);
+    useLayoutEffect(() => {
+        input.current.focus();
+        input.current.select();
+    }, []);
     const finish = (text) => {
         if (given.current) return;
         given.current = true;
@@ -18,7 +21,7 @@ function Rename({ title, done }) {
             finish('');
         }
     };
-    return <input class="rename" ref={input} aria-label="Name of the conversation" dir="auto" maxLength={120} defaultValue={title} onKeyDown={on_key} onBlur={() => finish(input.current.value.trim())} />;
+    return <input class="rename" ref={input} aria-label="Name of the conversation" dir="auto" maxLength={120} defaultValue={title} onKeyDown={on_key} onBlur={(event) => finish(event.currentTarget.value.trim())} />;
 }
 
 function download(conversation) {
@@ -64,7 +67,7 @@ export function Header({ conversation, status, n_set, open_sidebar, sidebar_open
                 <p>{status}</p>
             </div>
             {conversation && <Actions conversation={conversation} rename={() => set_renaming(true)} remove={remove} />}
-            <button type="button" class="quiet" aria-haspopup="dialog" onClick={open_settings}>Settings{n_set > 0 && <span class="n-set" aria-label={`, ${n_set} set`}>{n_set}</span>}</button>
+            <button type="button" class="quiet" aria-haspopup="dialog" onClick={open_settings}>Settings{n_set > 0 && <span class="n-set"><span class="unseen">, </span>{n_set}<span class="unseen"> set</span></span>}</button>
         </header>
     );
 }

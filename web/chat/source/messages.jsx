@@ -1,5 +1,5 @@
 // The messages of a conversation.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Copy } from '../../shared/copy.jsx';
 import { count, number } from '../../shared/format.js';
 import { use_follow } from './follow.js';
@@ -87,7 +87,7 @@ function Answer({ message, again }) {
 
 function Editor({ text, done, cancel }) {
     const field = useRef(null);
-    useEffect(() => {
+    useLayoutEffect(() => {
         field.current.focus();
         field.current.selectionStart = text.length;
     }, []);

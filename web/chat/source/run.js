@@ -5,6 +5,7 @@ import { request_of } from './settings.js';
 
 const max_waits = 10;  // times that a full server is asked again
 const max_wait = 60;   // seconds
+const cut_short = 'The connection ended before the answer did.';
 
 function pause(seconds, signal) {
     return new Promise((resolve, reject) => {
@@ -55,13 +56,12 @@ async function read(response, message, { asked_at, report }) {
         message.content += content ?? '';
         report();
     }
-    throw new Error('The connection ended before the answer did.');
+    throw new Error(cut_short);
 }
 
-// What went wrong, for the reader.
-function reason(error) {
-    if (error instanceof Refused) return error.message;
-    if (error instanceof TypeError) return 'The server does not answer.';
+// What went wrong, for the reader. A connection that fails is a TypeError, whenever it does.
+function reason(error, answered) {
+    if (error instanceof TypeError) return answered ? cut_short : 'The server does not answer.';
     return error.message;
 }
 
@@ -73,14 +73,15 @@ export async function answer(server, conversation, { model, signal, report }) {
     tell();
     for (let waits = 0; ; ++waits) {
         const asked_at = performance.now();
+        let response;
         try {
-            const response = await server.ask('v1/chat/completions', { body: request(conversation, model), signal });
+            response = await server.ask('v1/chat/completions', { body: request(conversation, model), signal });
             await read(response, message, { asked_at, report: tell });
             message.state = 'done';
         } catch (error) {
             const full = error.status === 429 && waits < max_waits && (error.retry_after ?? 1) <= max_wait;
             message.state = signal.aborted ? 'stopped' : full ? 'running' : 'failed';
-            if (!signal.aborted) message.error = { status: error.status, reason: reason(error) };
+            if (!signal.aborted) message.error = { status: error.status, reason: reason(error, response !== undefined) };
             if (full) {
                 message.waits_until = Date.now() + 1000 * (error.retry_after ?? 1);
                 tell();
@@ -94,7 +95,7 @@ export async function answer(server, conversation, { model, signal, report }) {
 }
 
 // What the line under an answer says. The count of tokens is the server's; while it is not known, the pieces that came stand for it.
-export function figures({ usage, n_pieces, first, last, state }) {
+export function figures({ usage, n_pieces, first, last }) {
     const n = usage?.completion_tokens ?? n_pieces;
     return {
         n_tokens: n,
@@ -103,6 +104,5 @@ export function figures({ usage, n_pieces, first, last, state }) {
         first_seconds: first === undefined ? undefined : first / 1000,
         n_prompt: usage?.prompt_tokens,
         n_cached: usage?.prompt_tokens_details?.cached_tokens,
-        running: state === 'running',
     };
 }

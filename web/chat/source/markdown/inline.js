@@ -75,7 +75,7 @@ class Parser {
         else if (c === '[') this.open(1);
         else if (c === ']') this.close();
         else if (c === '<') this.angle();
-        else if (c === 'h' && !/[\p{L}\p{N}]/u.test(text[at - 1] ?? '') && /^https?:\/\//.test(text.slice(at, at + 8))) this.bare_url();
+        else if (c === 'h' && !/\w/.test(text[at - 1] ?? '') && /^https?:\/\//.test(text.slice(at, at + 8))) this.bare_url();
         else this.plain();
     }
 
