@@ -10,7 +10,8 @@ function luminance(rgb) {
     const [r, g, b] = rgb.match(/\d+/g).map((v) => ((v / 255) ** 2.2));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
-const ink = (rgb) => (luminance(rgb) > 0.2 ? '#101418' : '#ffffff');
+// Whichever contrasts more: at least 4.5 on any ground, which no pair but pure black and white gives.
+const ink = (rgb) => (luminance(rgb) > 0.179 ? '#000000' : '#ffffff');
 
 const both = (light, dark) => ({ backgroundColor: `light-dark(${light}, ${dark})`, color: `light-dark(${ink(light)}, ${ink(dark)})` });
 

@@ -6,7 +6,7 @@ import { key, power } from './format.js';
 function Cell({ name, look, selected, select }) {
     return (
         <td class={look.around}>
-            <button type="button" data-cell={name} class={look.class} style={look.style} title={look.words} aria-label={look.words}
+            <button type="button" data-cell={name} class={look.class} style={look.style} title={look.words} aria-label={`${look.text} ${look.words}`.trim()}
                 aria-current={name === selected ? 'true' : undefined} tabIndex={name === selected ? 0 : -1}
                 onClick={() => select(name)}>{look.text}</button>
         </td>
@@ -46,7 +46,7 @@ export function Grid({ caption, corner, stages, rows, look, selected, select }) 
     return (
         <table class="map" ref={box} onKeyDown={(event) => step(event, box.current)}>
             <caption class="unseen">{caption}</caption>
-            <thead><tr><th scope="col">{corner}</th>{stages.map((stage) => <th key={stage.name} scope="col" title={stage.meaning}><span>{stage.name}</span></th>)}</tr></thead>
+            <thead><tr>{corner ? <th scope="col">{corner}</th> : <td />}{stages.map((stage) => <th key={stage.name} scope="col" title={stage.meaning}><span>{stage.name}</span></th>)}</tr></thead>
             <tbody>
                 {rows.map(([label, layer]) => (
                     <tr key={label}>

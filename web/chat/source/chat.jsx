@@ -1,6 +1,6 @@
 // The chat: puts the parts together. The address after # names the conversation.
 import { render } from 'preact';
-import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
 import { kept, storage } from '../../shared/kept.js';
 import { make_announcer } from './announcer.jsx';
 import { Composer } from './composer.jsx';
@@ -143,11 +143,12 @@ function App() {
         set_deleted({ title: conversation.title, undo: () => { store.put(conversation); set_deleted(undefined); location.hash = conversation.id; } });
         say(`Deleted ${conversation.title}. The button Undo stands below the conversations.`);
     };
-    const close_sidebar = () => {
-        if (panel !== 'sidebar') return;
-        set_panel('');
-        sidebar_button.current.focus();
-    };
+    // Behind the open sidebar the rest is inert: only when that has ended can the focus go back.
+    useLayoutEffect(() => {
+        if (panel !== 'sidebar') return undefined;
+        return () => sidebar_button.current.focus();
+    }, [panel]);
+    const close_sidebar = () => panel === 'sidebar' && set_panel('');
     return (
         <div class="page">
             <button type="button" class="skip" onClick={() => field.current.focus()}>Go to the message field</button>

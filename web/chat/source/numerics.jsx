@@ -44,27 +44,28 @@ function first_cell(cells) {
     return best?.name;
 }
 
+function Asked({ model, answer }) {
+    const question = question_of(answer.id);
+    return (
+        <div class="asked">
+            <span>{model.name}, answer <code>{answer.id}</code>: {count(answer.prompt_tokens, 'prompt token')}, {count(answer.answer_tokens, 'answer token')}</span>
+            {question && <b dir="auto">{question.length > 200 ? `${question.slice(0, 200)}…` : question}</b>}
+        </div>
+    );
+}
+
 function Numerics({ numerics }) {
-    const { answer, model } = numerics;
+    const { answer } = numerics;
     const cells = useMemo(() => cells_of(numerics), [numerics]);
     const [chosen, select] = useState(undefined);
     const selected = cells.has(chosen) ? chosen : first_cell(cells);
-    const question = answer && question_of(answer.id);
     return (
-        <>
-            {answer && (
-                <div class="asked">
-                    <span>{model.name}, answer <code>{answer.id}</code>: {count(answer.prompt_tokens, 'prompt token')}, {count(answer.answer_tokens, 'answer token')}</span>
-                    {question && <b dir="auto">{question.length > 200 ? `${question.slice(0, 200)}…` : question}</b>}
-                </div>
-            )}
-            <main>
-                {answer ? <ActivationMap numerics={numerics} cells={cells} selected={selected} select={select} />
-                    : <section class="heat"><p class="empty">No answer has been watched since the server started. Ask something in the <a href="./">chat</a>.</p></section>}
-                {answer && <Inspector stages={numerics.stages} cell={cells.get(selected)} />}
-                <div class="rest"><Audit audit={numerics.audit} has={(name) => cells.has(name)} select={select} /></div>
-            </main>
-        </>
+        <main>
+            {answer ? <ActivationMap numerics={numerics} cells={cells} selected={selected} select={select} />
+                : <section class="heat"><p class="empty">No answer has been watched since the server started. Ask something in the <a href="./">chat</a>.</p></section>}
+            {answer && <Inspector stages={numerics.stages} cell={cells.get(selected)} />}
+            <div class="rest"><Audit audit={numerics.audit} has={(name) => cells.has(name)} select={select} /></div>
+        </main>
     );
 }
 
@@ -97,8 +98,9 @@ function Page() {
                 <h1>Numerics of the last answer</h1>
                 <p class="intro hint">While it answers, Kylin watches the values of every stage of every layer. Large values are normal in healthy models; what matters is whether they stay far from the largest number that F16 holds, 65504, and whether any is not a number.</p>
                 {problem && <p class="asked wrong" role="alert">{problem}</p>}
+                {numerics?.answer && <Asked {...numerics} />}
             </header>
-            {numerics && <div class="body"><Numerics key={numerics.answer?.id} numerics={numerics} /></div>}
+            {numerics && <Numerics key={numerics.answer?.id} numerics={numerics} />}
             {dialog}
         </>
     );

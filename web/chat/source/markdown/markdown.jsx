@@ -31,10 +31,22 @@ function Code({ block }) {
     );
 }
 
-// The message itself is a heading of level 2.
+// Inside a list or a quote, a heading is no part of the outline.
 function Heading({ block }) {
-    const Tag = `h${Math.min(6, block.level + 2)}`;
+    if (!block.rank) return <p dir="auto"><strong>{inline(block.text)}</strong></p>;
+    const Tag = `h${Math.min(6, block.rank)}`;
     return <Tag dir="auto">{inline(block.text)}</Tag>;
+}
+
+// The message itself is a heading of level 2. Models leave levels out; the outline for screen readers has none missing.
+function rank_headings(blocks) {
+    const open = [];
+    return blocks.map((block) => {
+        if (block.type !== 'heading') return block;
+        while (open.at(-1) >= block.level) open.pop();
+        open.push(block.level);
+        return { ...block, rank: 2 + open.length };
+    });
 }
 
 const Table = ({ block }) => (
@@ -75,6 +87,6 @@ function Settled({ block }) {
 }
 
 export function Markdown({ text }) {
-    const blocks = useMemo(() => parse_blocks(text), [text]);
+    const blocks = useMemo(() => rank_headings(parse_blocks(text)), [text]);
     return <div class="markdown">{blocks.map((block, i) => <Settled key={`${i}${block.type}`} block={block} />)}</div>;
 }
