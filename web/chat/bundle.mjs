@@ -1,5 +1,5 @@
 // Puts source/ and the packages it imports into the files that the server shows: bundle.mjs FOLDER
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle_script, bundle_style, licences } from '../bundle.mjs';
@@ -7,7 +7,6 @@ import { bundle_script, bundle_style, licences } from '../bundle.mjs';
 const output = resolve(process.argv[2]);
 const here = dirname(fileURLToPath(import.meta.url));
 
-rmSync(output, { recursive: true, force: true });
 mkdirSync(join(output, 'assets'), { recursive: true });
 for (const page of ['chat', 'numerics']) {
     copyFileSync(join(here, `source/${page}.html`), join(output, `${page}.html`));

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preac
 
 const near = 8;  // pixels from the end that count as the end
 
+// Whenever `subject` changes (another conversation, one more message), it goes to the end.
 export function use_follow(subject) {
     const box = useRef(null);
     const seen = useRef({ top: 0, follows: true });

@@ -1,12 +1,14 @@
 // The messages of a conversation.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Copy } from '../../shared/copy.jsx';
-import { count, number } from '../../shared/format.js';
+import { count } from '../../shared/format.js';
 import { use_follow } from './follow.js';
 import { Markdown } from './markdown/markdown.jsx';
 import { figures } from './run.js';
 
 const seconds = (s) => (s < 1 ? `${Math.round(1000 * s)} ms` : `${s < 10 ? s.toFixed(1) : Math.round(s)} s`);
+
+const rate = (x) => x.toLocaleString('en', { maximumFractionDigits: x < 100 ? 1 : 0 });
 
 // Drawn when opened: thoughts are long, and most are never read.
 function Thoughts({ message }) {
@@ -41,7 +43,7 @@ function Figures({ message }) {
     if (f.first_seconds === undefined) return null;
     const parts = [
         `${f.exact ? '' : '≈ '}${count(f.n_tokens, 'token')}`,
-        f.per_second && `${number(f.per_second)} tokens/s`,
+        f.per_second && `${rate(f.per_second)} tokens/s`,
         `first after ${seconds(f.first_seconds)}`,
         f.n_prompt && `prompt ${f.n_prompt.toLocaleString('en')}${f.n_cached ? ` (${f.n_cached.toLocaleString('en')} cached)` : ''}`,
     ];
@@ -90,6 +92,7 @@ function Editor({ text, done, cancel }) {
     useLayoutEffect(() => {
         field.current.focus();
         field.current.selectionStart = text.length;
+        field.current.parentElement.scrollIntoView({ block: 'nearest' });
     }, []);
     const save = () => field.current.value.trim() && done(field.current.value.trim());
     const on_key = (event) => {
@@ -133,8 +136,8 @@ function Message({ message, action }) {
 }
 
 export function Messages({ conversation, running, actions, children }) {
-    const { box, away, to_end } = use_follow(conversation?.id);
     const messages = conversation?.messages ?? [];
+    const { box, away, to_end } = use_follow(`${conversation?.id} ${messages.length}`);
     const last_question = messages.findLastIndex((message) => message.role === 'user');
     const action = (message, i) => {
         if (running) return undefined;
