@@ -38,6 +38,7 @@ harness.test('an answer streams in, and its figures follow', {}, async (page) =>
     const early = await page.text('.answer .markdown');
     assert.equal(await page.evaluate(`document.querySelector('.answer').ariaBusy`), 'true');
     await page.until(`document.querySelector('.answer .markdown').textContent.length > ${early.length}`);
+    await page.until(`Object.values(localStorage).some((text) => text.includes('one two'))`, 'the history has what came so far');
     assert.equal(await page.focused(), 'Message');
     assert.equal(await page.evaluate(`document.querySelector('#message').value`), '');
     assert.equal(last().stream, true);

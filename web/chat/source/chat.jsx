@@ -123,7 +123,10 @@ function App() {
     const settings = conversation?.settings ?? draft;
 
     useEffect(() => { document.title = conversation ? `${conversation.title} · Kylin` : 'Kylin'; }, [conversation?.title]);
-    useEffect(() => field.current.focus(), [id]);
+    // Not under a finger: there the focus would open the keyboard over half of the conversation.
+    useLayoutEffect(() => {
+        if (!matchMedia('(pointer: coarse)').matches) field.current.focus();
+    }, [id]);
     const stop = useCallback(() => id && talks.stop(id), [id]);
     use_escape(stop);
     const actions = useMemo(() => ({ edit: (text) => { talks.edit(id, text); field.current.focus(); }, again: () => { talks.again(id); field.current.focus(); } }), [id]);

@@ -1,5 +1,5 @@
 // Where the reader writes.
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export function Composer({ field, subject, running, send, stop }) {
     const [text, set_text] = useState('');
@@ -17,7 +17,6 @@ export function Composer({ field, subject, running, send, stop }) {
         field.current.style.height = 'auto';
         field.current.style.height = `${field.current.scrollHeight + 2}px`;
     }, [text]);
-    useEffect(() => field.current.focus(), []);
 
     const submit = () => {
         if (running || text.trim() === '') return;
