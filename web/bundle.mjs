@@ -12,7 +12,7 @@ async function run(options) {
     return { text: result.outputFiles[0].text.trimEnd(), inputs: Object.keys(Object.values(result.metafile.outputs)[0].inputs) };
 }
 
-// Paths are relative to this folder. Every browser since the middle of 2024 knows what the sources use, light-dark() included.
+// Paths are relative to this folder.
 export const bundle_script = (entry) => run({ entryPoints: [entry], format: 'iife', target: 'es2022', jsx: 'automatic', jsxImportSource: 'preact' });
 export const bundle_style = async (entry) => (await run({ entryPoints: [entry] })).text;
 

@@ -9,6 +9,15 @@ Json to_json(const UsageSum& usage) {
             {"prompt_tokens_details", {{"cached_tokens", usage.n_reused}}}};
 }
 
+Json timings_of(const Finish& finish) {
+    const Timings& t = finish.timings;
+    return {{"queue_seconds", t.queue_seconds},
+            {"prompt_seconds", t.prompt_seconds},
+            {"answer_seconds", t.answer_seconds},
+            {"prompt_tokens_per_second", prompt_tokens_per_second(finish.usage, t)},
+            {"answer_tokens_per_second", answer_tokens_per_second(finish.usage, t)}};
+}
+
 std::string_view openai_name(FinishReason reason) { return reason == FinishReason::length ? "length" : "stop"; }
 
 }  // namespace kylin::server

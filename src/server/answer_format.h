@@ -27,6 +27,7 @@ struct UsageSum {
     int n_prompt = 0, n_reused = 0, n_answer = 0;
 };
 Json to_json(const UsageSum& usage);
+Json timings_of(const Finish& finish);
 
 class AnswerFormat {
 public:

@@ -31,12 +31,7 @@ private:
     static Json finish(const Finish& f) {
         return {{"finish_reason", name(f.reason)},
                 {"usage", {{"prompt_tokens", f.usage.n_prompt}, {"cached_tokens", f.usage.n_reused}, {"answer_tokens", f.usage.n_answer}}},
-                {"timings",
-                 {{"queue_seconds", f.timings.queue_seconds},
-                  {"prompt_seconds", f.timings.prompt_seconds},
-                  {"answer_seconds", f.timings.answer_seconds},
-                  {"prompt_tokens_per_second", prompt_tokens_per_second(f.usage, f.timings)},
-                  {"answer_tokens_per_second", answer_tokens_per_second(f.usage, f.timings)}}}};
+                {"timings", timings_of(f)}};
     }
 
     AnswerLabel label_;

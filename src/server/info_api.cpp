@@ -7,6 +7,14 @@
 namespace kylin::server {
 namespace {
 
+// What a request gets that leaves the setting out.
+Json recommended(const Sampling& sampling) {
+    Json json = Json::object();
+    for (const SamplingField& field : sampling_fields())
+        std::visit([&](auto member) { json[std::string(field.name)] = sampling.*member; }, field.member);
+    return json;
+}
+
 void respond(const Asked& asked, const Json& json) { asked.exchange->respond({.body = dump(json) + "\n"}); }
 
 }  // namespace
@@ -31,7 +39,8 @@ void get_model_info(ApiContext& context, const Asked& asked) {
                     {"head_width", c.attention.head_dim},
                     {"trained_context", c.n_ctx_train},
                     {"context", model.limits.n_ctx},
-                    {"parallel", model.n_parallel}});
+                    {"parallel", model.n_parallel},
+                    {"recommended", recommended(model.defaults)}});
 }
 
 void get_models(ApiContext& context, const Asked& asked) {

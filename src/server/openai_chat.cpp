@@ -54,10 +54,13 @@ private:
     }
 
     Json choice(size_t index, const char* key, Json content, const Piece& piece) const {
-        return {{"index", index},
-                {key, std::move(content)},
-                {"logprobs", label_.wants_logprobs ? logprobs(piece) : Json()},
-                {"finish_reason", piece.finish ? Json(openai_name(piece.finish->reason)) : Json()}};
+        Json json = {{"index", index},
+                     {key, std::move(content)},
+                     {"logprobs", label_.wants_logprobs ? logprobs(piece) : Json()},
+                     {"finish_reason", piece.finish ? Json(openai_name(piece.finish->reason)) : Json()}};
+        // Beyond OpenAI's: a client cannot measure this, for the pieces of a stream reach it in bundles.
+        if (piece.finish) json["timings"] = timings_of(*piece.finish);
+        return json;
     }
 
     Json chunk(size_t index, Json delta, const Piece& piece) const {

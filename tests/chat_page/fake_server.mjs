@@ -52,7 +52,7 @@ export class FakeServer {
         if (path === '/health') return this.json(response, { status: 'ok' });
         if (this.key && request.headers.authorization !== `Bearer ${this.key}`) return this.refuse(response, 401, 'the API key is missing or wrong: Authorization: Bearer KEY');
         if (path === '/v1/models') return this.json(response, { object: 'list', data: [{ id: 'Kylin Demo', object: 'model', created: 0, owned_by: 'kylin' }] });
-        if (path === '/model/info') return this.json(response, { name: 'Kylin Demo', architecture: 'qwen3', layers: 4, context: 2048, parallel: 4 });
+        if (path === '/model/info') return this.json(response, { name: 'Kylin Demo', architecture: 'qwen3', layers: 4, context: 2048, parallel: 4, recommended: { temperature: 0.6, top_p: 0.95, top_k: 20, min_p: 0 } });
         if (path === '/numerics' && this.numerics) return this.json(response, this.numerics);
         if (path === '/v1/chat/completions' && request.method === 'POST') return this.chat(request, response);
         return this.refuse(response, 404, 'there is nothing at this path');
@@ -78,7 +78,7 @@ export class FakeServer {
             gone = true;
         });
         const send = (data) => response.write(`data: ${data}\n\n`);
-        const chunk = (delta, finish_reason = null) => send(JSON.stringify({ id, object: 'chat.completion.chunk', model: 'Kylin Demo', choices: [{ index: 0, delta, finish_reason }] }));
+        const chunk = (delta, finish_reason = null, more = {}) => send(JSON.stringify({ id, object: 'chat.completion.chunk', model: 'Kylin Demo', choices: [{ index: 0, delta, finish_reason, ...more }] }));
         response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-store' });
         chunk({ role: 'assistant', content: '' });
         const pieces = [...words(thoughts).map((word) => ({ reasoning_content: word })), ...words(text).map((word) => ({ content: word }))];
@@ -93,7 +93,7 @@ export class FakeServer {
         }
         if (breaks) send(JSON.stringify({ error: { message: breaks, type: 'server_error' } }));
         else {
-            chunk({}, finish);
+            chunk({}, finish, { timings: { answer_tokens_per_second: 31.25 } });
             send(JSON.stringify({ id, object: 'chat.completion.chunk', choices: [], usage: { prompt_tokens: 15, completion_tokens: pieces.length + 1, total_tokens: 16 + pieces.length, prompt_tokens_details: { cached_tokens: 8 } } }));
             send('[DONE]');
         }

@@ -48,7 +48,7 @@ harness.test('an answer streams in, and its figures follow', {}, async (page) =>
     await page.key('Escape');
     await page.ask('and now');
     await page.answered(2);
-    assert.match(await page.text('.message:last-child .figures'), /^5 tokens · .*first after [\d.]+ m?s · prompt 15 \(8 cached\)$/);
+    assert.match(await page.text('.message:last-child .figures'), /^5 tokens · 31\.3 tokens\/s · first after [\d.]+ m?s · prompt 15 \(8 cached\)$/);
     assert.match(await page.text('.what p'), /Kylin Demo · 20 of 2,048 tokens used/);
     assert.equal(await page.evaluate('document.title'), 'slow please · Kylin');
 });

@@ -145,6 +145,7 @@ test('figures of an answer', () => {
     const f = figures({ usage: { completion_tokens: 11, prompt_tokens: 5, prompt_tokens_details: { cached_tokens: 2 } }, n_pieces: 9, first: 500, last: 1500, state: 'done' });
     assert.deepEqual(f, { n_tokens: 11, exact: true, per_second: 10, first_seconds: 0.5, n_prompt: 5, n_cached: 2 });
     assert.equal(figures({ n_pieces: 1, first: 5, last: 5 }).per_second, undefined);
+    assert.equal(figures({ n_pieces: 9, first: 5, last: 6, timings: { answer_tokens_per_second: 42 } }).per_second, 42);
     assert.equal(figures({ n_pieces: 3, first: 0, last: 1000 }).exact, false);
 });
 

@@ -47,7 +47,7 @@ function Figures({ message }) {
         `first after ${seconds(f.first_seconds)}`,
         f.n_prompt && `prompt ${f.n_prompt.toLocaleString('en')}${f.n_cached ? ` (${f.n_cached.toLocaleString('en')} cached)` : ''}`,
     ];
-    return <span class="figures" title="Speed and times as this browser sees them; counts are the server's">{parts.filter(Boolean).join(' · ')}</span>;
+    return <span class="figures" title="Counts and speed are the server's; the time to the first token is as this browser saw it">{parts.filter(Boolean).join(' · ')}</span>;
 }
 
 const endings = {

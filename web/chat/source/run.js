@@ -46,6 +46,7 @@ async function read(response, message, { asked_at, report }) {
         const { content, reasoning_content: thoughts } = choice?.delta ?? {};
         if (!content && !thoughts && !choice?.finish_reason) continue;
         message.finish = choice.finish_reason ?? message.finish;
+        message.timings = choice.timings ?? message.timings;
         message.last = performance.now() - asked_at;
         if (content || thoughts) {
             message.first ??= message.last;
@@ -94,13 +95,15 @@ export async function answer(server, conversation, { model, signal, report }) {
     }
 }
 
-// What the line under an answer says. The count of tokens is the server's; while it is not known, the pieces that came stand for it.
-export function figures({ usage, n_pieces, first, last }) {
+// What the line under an answer says. Count and speed are the server's: pieces reach a browser in bundles, and some tokens are not shown.
+// While the server has not told them, the pieces that came stand for them.
+export function figures({ usage, timings, n_pieces, first, last }) {
     const n = usage?.completion_tokens ?? n_pieces;
+    const seen = n > 1 && last > first ? (1000 * (n - 1)) / (last - first) : undefined;
     return {
         n_tokens: n,
         exact: usage !== undefined,
-        per_second: n > 1 && last > first ? (1000 * (n - 1)) / (last - first) : undefined,
+        per_second: timings?.answer_tokens_per_second || seen,
         first_seconds: first === undefined ? undefined : first / 1000,
         n_prompt: usage?.prompt_tokens,
         n_cached: usage?.prompt_tokens_details?.cached_tokens,
