@@ -15,6 +15,7 @@ struct Status {
 constexpr auto statuses = std::to_array<Status>({
     {200, "OK", ""},
     {204, "No Content", ""},
+    {304, "Not Modified", ""},
     {400, "Bad Request", "invalid_request_error"},
     {401, "Unauthorized", "authentication_error"},
     {403, "Forbidden", "permission_error"},

@@ -20,6 +20,7 @@ void respond(const Asked& asked, const Json& json) { asked.exchange->respond({.b
 }  // namespace
 
 void get_root(ApiContext& context, const Asked& asked) {
+    asked.exchange->add_field("Vary", "Accept");  // browsers get a page here
     respond(asked, {{"server", context.model.about}, {"model", context.model.name}, {"routes", context.routes}});
 }
 

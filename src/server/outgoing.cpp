@@ -5,6 +5,11 @@
 #include "server/http_error.h"
 
 namespace kylin::server {
+namespace {
+
+bool has_body(int status) { return status != 204 && status != 304; }
+
+}  // namespace
 
 Outgoing::Outgoing(ExchangeRecord record, const Terms& terms, std::function<void()> wake)
     : record_(std::move(record)), terms_(terms), wake_(std::move(wake)) {}
@@ -14,7 +19,7 @@ void Outgoing::write_head(const HttpResponse& response, std::string_view framing
     record_.status = response.status;
     bytes_ +=
         fmt::format("HTTP/1.1 {} {}\r\nServer: kylin\r\nX-Request-Id: {}\r\n", response.status, reason_phrase(response.status), record_.id);
-    if (response.status != 204) bytes_ += fmt::format("Content-Type: {}\r\nX-Content-Type-Options: nosniff\r\n", response.content_type);
+    if (has_body(response.status)) bytes_ += fmt::format("Content-Type: {}\r\nX-Content-Type-Options: nosniff\r\n", response.content_type);
     for (const auto& [name, value] : fields_) bytes_ += fmt::format("{}: {}\r\n", name, value);
     for (const auto& [name, value] : response.fields) bytes_ += fmt::format("{}: {}\r\n", name, value);
     bytes_ += fmt::format("{}Connection: {}\r\n\r\n", framing, terms_.keep_alive ? "keep-alive" : "close");
@@ -22,7 +27,7 @@ void Outgoing::write_head(const HttpResponse& response, std::string_view framing
 
 void Outgoing::respond(HttpResponse response) {
     if (finished_ || started_) return;
-    write_head(response, response.status == 204 ? "" : fmt::format("Content-Length: {}\r\n", response.body.size()));
+    write_head(response, !has_body(response.status) ? "" : fmt::format("Content-Length: {}\r\n", response.body.size()));
     if (!terms_.head_only) bytes_ += response.body;
     record_.bytes_out += bytes_.size();
     end();

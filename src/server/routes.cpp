@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "server/calls.h"
 #include "server/http_error.h"
+#include "server/pages.h"
 
 namespace kylin::server {
 namespace {
@@ -75,8 +76,10 @@ void Routes::connect(std::function<Generations::Poster()> make_poster, std::func
 void Routes::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
     for (auto& [name, value] : cors_fields(request, rules_)) exchange->add_field(std::move(name), std::move(value));
     const Entry* entry = find(request.path());
-    if (auto refusal = check_access(request, rules_, (entry && entry->open) || request.method == "OPTIONS"))
+    auto page = page_response(request);
+    if (auto refusal = check_access(request, rules_, page || (entry && entry->open) || request.method == "OPTIONS"))
         return exchange->respond(std::move(*refusal));
+    if (page) return exchange->respond(std::move(*page));
     if (!entry) return exchange->respond(error_response(404, "there is nothing at this path"));
     if (request.method == "OPTIONS") return exchange->respond({.status = 204});
     if (request.method != entry->method && !(request.method == "HEAD" && entry->method == "GET"))
