@@ -68,8 +68,7 @@ protected:
     }
     void do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) override {
         make(out);
-        store(k, v, shape);
-        attend_stored(out, q, shape);
+        store_and_attend(out, q, k, v, shape);
         if (watched(Stage::attn_scores) || watched(Stage::attn_probs))
             for (const Chunk& c : batch().chunks) AttentionView(*this, c, shape).show(out, q);
     }
@@ -210,58 +209,72 @@ private:
                          .y_stride = static_cast<size_t>(out.width)});
     }
 
-    void store(Value k, Value v, const AttentionShape& s) {
-        for (const Chunk& c : batch().chunks)
-            for_rows({k.stage, c.n_rows, k.width}, [&](int i) {
-                const int position = c.first_position + i, r = c.first_row + i;
-                const int page = c.pages[static_cast<size_t>(position / page_positions)];
-                for (int h = 0; h < s.n_head_kv; ++h)
-                    kernels_.store_kv({.type = kv_.type(),
-                                       .head_dim = s.head_dim,
-                                       .slot = position % page_positions,
-                                       .k = row(k, r) + h * s.head_dim,
-                                       .v = row(v, r) + h * s.head_dim,
-                                       .k_page = kv_.k(layer(), page, h),
-                                       .v_page = kv_.v(layer(), page, h)});
-            });
+    int rows_per_task() const { return uses(Technique::attention_tiles) ? 64 : 1; }
+
+    // Row i of the chunk, of one KV head.
+    void store(Value k, Value v, const AttentionShape& s, const Chunk& c, int i, int head) {
+        const int position = c.first_position + i, r = c.first_row + i;
+        const int page = c.pages[static_cast<size_t>(position / page_positions)];
+        kernels_.store_kv({.type = kv_.type(),
+                           .head_dim = s.head_dim,
+                           .slot = position % page_positions,
+                           .k = row(k, r) + head * s.head_dim,
+                           .v = row(v, r) + head * s.head_dim,
+                           .k_page = kv_.k(layer(), page, head),
+                           .v_page = kv_.v(layer(), page, head)});
     }
 
-    // One task per chunk, KV head and block of rows.
-    void attend_stored(Value out, Value q, const AttentionShape& s) {
+    // Of chunks that make several tasks of attention: rows of one task meet keys of another.
+    void store_long_chunks(Value k, Value v, const AttentionShape& s) {
+        for (const Chunk& c : batch().chunks) {
+            if (c.n_rows <= rows_per_task()) continue;
+            for_rows({k.stage, c.n_rows, k.width}, [&](int i) {
+                for (int h = 0; h < s.n_head_kv; ++h) store(k, v, s, c, i, h);
+            });
+        }
+    }
+
+    // One task per chunk, KV head and block of rows. The rows of a short chunk are stored by the thread that reads them.
+    void store_and_attend(Value out, Value q, Value k, Value v, const AttentionShape& s) {
         struct Task {
             const Chunk* chunk;
             int head_kv, first, n;  // rows of the chunk
         };
-        const int rows_per_task = uses(Technique::attention_tiles) ? 64 : 1;
         std::vector<Task> tasks;
         for (const Chunk& c : batch().chunks)
-            for (int first = 0; first < c.n_rows; first += rows_per_task)
-                for (int h = 0; h < s.n_head_kv; ++h) tasks.push_back({&c, h, first, std::min(rows_per_task, c.n_rows - first)});
+            for (int first = 0; first < c.n_rows; first += rows_per_task())
+                for (int h = 0; h < s.n_head_kv; ++h) tasks.push_back({&c, h, first, std::min(rows_per_task(), c.n_rows - first)});
         // Later rows see more keys: the longest tasks go first, so that no thread is left with one at the end.
         std::ranges::reverse(tasks);
+        store_long_chunks(k, v, s);
         pool_.run(static_cast<int>(tasks.size()), [&](int i) {
             const auto& [c, h, first, n] = tasks[static_cast<size_t>(i)];
-            const int position = c->first_position + first;
-            const auto n_pages = static_cast<size_t>((position + n + page_positions - 1) / page_positions);
-            std::vector<const std::byte*> k_pages(n_pages), v_pages(n_pages);
-            for (size_t p = 0; p < n_pages; ++p) {
-                k_pages[p] = kv_.k(layer(), c->pages[p], h);
-                v_pages[p] = kv_.v(layer(), c->pages[p], h);
-            }
-            const int head = h * s.group() * s.head_dim;
-            kernels_.attend({.type = kv_.type(),
-                             .head_dim = s.head_dim,
-                             .group = s.group(),
-                             .n_rows = n,
-                             .first_position = position,
-                             .scale = static_cast<float>(s.scale),
-                             .q = row(q, c->first_row + first) + head,
-                             .q_stride = static_cast<size_t>(q.width),
-                             .out = row(out, c->first_row + first) + head,
-                             .out_stride = static_cast<size_t>(out.width),
-                             .k_pages = k_pages.data(),
-                             .v_pages = v_pages.data()});
+            for (int r = 0; n == c->n_rows && r < n; ++r) store(k, v, s, *c, r, h);
+            attend_stored(out, q, s, *c, h, first, n);
         });
+    }
+
+    void attend_stored(Value out, Value q, const AttentionShape& s, const Chunk& c, int head_kv, int first, int n) {
+        const int position = c.first_position + first;
+        const auto n_pages = static_cast<size_t>((position + n + page_positions - 1) / page_positions);
+        std::vector<const std::byte*> k_pages(n_pages), v_pages(n_pages);
+        for (size_t p = 0; p < n_pages; ++p) {
+            k_pages[p] = kv_.k(layer(), c.pages[p], head_kv);
+            v_pages[p] = kv_.v(layer(), c.pages[p], head_kv);
+        }
+        const int head = head_kv * s.group() * s.head_dim;
+        kernels_.attend({.type = kv_.type(),
+                         .head_dim = s.head_dim,
+                         .group = s.group(),
+                         .n_rows = n,
+                         .first_position = position,
+                         .scale = static_cast<float>(s.scale),
+                         .q = row(q, c.first_row + first) + head,
+                         .q_stride = static_cast<size_t>(q.width),
+                         .out = row(out, c.first_row + first) + head,
+                         .out_stride = static_cast<size_t>(out.width),
+                         .k_pages = k_pages.data(),
+                         .v_pages = v_pages.data()});
     }
 
     // Scores and probabilities, [n_head, n_rows, n_keys]. The kernel never holds them, so they are computed beside it, from the cache and
