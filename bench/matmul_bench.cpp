@@ -1,5 +1,5 @@
 // Speed of one core: matmul tiles in GMAC/s (and, for one row, GB/s of weights read from memory), and the quantizers.
-// Names read matmul/<instruction set>/<weight type>/<width>/<rows>. Up to 8 rows, as in decoding, the weights rotate through 256 MB, far
+// Names read matmul/<instruction set>/<weight type>/<width>/<rows>. Up to 16 rows, as in decoding, the weights rotate through 256 MB, far
 // beyond any cache.
 #include <benchmark/benchmark.h>
 #include <random>
@@ -48,7 +48,7 @@ std::vector<std::byte> activations(const Kernels& kernels, Activation form, int 
     return bytes;
 }
 
-constexpr int most_streams = 8;
+constexpr int most_streams = 16;
 
 struct Shape {
     BlockType type;
@@ -97,7 +97,7 @@ void register_benchmarks() {
     for (const Kernels* kernels : usable_kernels()) {
         const std::string isa(kernels->name);
         for (const BlockType type : types)
-            for (const int rows : {1, 2, 4, 8, 64, 512}) {
+            for (const int rows : {1, 2, 4, 8, 16, 64, 512}) {
                 const std::string name = "matmul/" + isa + "/" + std::string(info(type).name) + "/1024/" + std::to_string(rows);
                 benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
                     run_matmul(state, *kernels, {type, 1024, rows});
