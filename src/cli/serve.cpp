@@ -11,6 +11,7 @@
 #include "cli/sampling_options.h"
 #include "cli/session.h"
 #include "engine/kv_pages.h"
+#include "server/api_document.h"
 #include "server/http_server.h"
 #include "server/routes.h"
 
@@ -24,6 +25,7 @@ struct Settings {
     std::string name;
     int n_queue = 64;
     bool insecure = false, quiet = false;
+    bool print_api = false, print_openapi = false;
 };
 
 constexpr int default_parallel = 4;
@@ -65,7 +67,14 @@ server::Routes::Log make_log(bool quiet) {
     };
 }
 
+// docs/api.md and docs/openapi.json.
+void print_documents(const Settings& settings) {
+    if (settings.print_api) fmt::print("{}", server::api_markdown());
+    if (settings.print_openapi) fmt::print("{}\n", server::openapi_document(KYLIN_VERSION).dump(1));
+}
+
 void serve(Settings settings) {
+    if (settings.print_api || settings.print_openapi) return print_documents(settings);
     check_exposure(settings);
     // Without a key, whoever makes a browser here ask is let in: so not by a name of theirs that leads here.
     if (is_loopback(settings.http.host) && settings.access.api_key.empty())
@@ -78,7 +87,7 @@ void serve(Settings settings) {
                                     .config = session.model->config(),
                                     .limits = session.limits(),
                                     .name = settings.name.empty() ? session.name() : settings.name,
-                                    .about = "kylin " KYLIN_VERSION,
+                                    .version = KYLIN_VERSION,
                                     .masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(session.tokenizer)),
                                     .defaults = recommended_sampling(session.file),
                                     .n_parallel = settings.session.n_parallel,
@@ -129,6 +138,12 @@ void add_server_options(CLI::App& command, Settings& settings) {
     command.add_flag("--quiet", settings.quiet, "Do not log requests")->group(group);
 }
 
+void add_document_options(CLI::App& command, Settings& settings) {
+    constexpr const char* group = "Instead of serving";
+    command.add_flag("--print-api", settings.print_api, "Print the interface in Markdown")->group(group);
+    command.add_flag("--print-openapi", settings.print_openapi, "Print it in OpenAPI 3.1")->group(group);
+}
+
 }  // namespace
 
 void add_serve(CLI::App& app) {
@@ -137,6 +152,7 @@ void add_serve(CLI::App& app) {
     CLI::App* command = app.add_subcommand("serve", "Answer over HTTP: a simple API, and OpenAI's");
     add_server_options(*command, *settings);
     settings->session.add_to(*command);
+    add_document_options(*command, *settings);
     command->footer(
         "SIGTERM or Ctrl-C ends it when what runs has been answered; a second one at once.\n"
         "Requests that leave sampling settings out get what the model's file recommends, as in kylin chat. See docs/server.md.\n");

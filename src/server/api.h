@@ -39,7 +39,8 @@ void get_models(ApiContext&, const Asked&);
 void post_chat_completions(ApiContext&, const Asked&);
 void post_completions(ApiContext&, const Asked&);
 void post_embeddings(ApiContext&, const Asked&);
-// For operators.
+// For operators, and for programs that write programs.
+void get_openapi(ApiContext&, const Asked&);
 void get_metrics(ApiContext&, const Asked&);
 void get_slots(ApiContext&, const Asked&);
 

@@ -21,8 +21,8 @@ public:
     using Listener = std::function<void(size_t choice, const TokenEvent& event)>;  // I/O thread
     using Ticket = uint64_t;
 
-    // At most `max_choices` run or wait at once. All must outlive the events, which end when the engine has answered or cancelled each.
-    Generations(Engine& engine, Metrics& metrics, size_t max_choices) : engine_(engine), metrics_(metrics), max_choices_(max_choices) {}
+    // At most `most_choices` run or wait at once. All must outlive the events, which end when the engine has answered or cancelled each.
+    Generations(Engine& engine, Metrics& metrics, size_t most_choices) : engine_(engine), metrics_(metrics), max_choices_(most_choices) {}
     // Before the first start(). A poster is made for every answer and lives as long as its events may come: the I/O thread waits for it.
     void post_with(std::function<Poster()> make_poster) { make_poster_ = std::move(make_poster); }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "server/api.h"
+#include "server/api_document.h"
 #include "server/json.h"
 
 namespace kylin::server {
@@ -21,7 +22,7 @@ void respond(const Asked& asked, const Json& json) { asked.exchange->respond({.b
 
 void get_root(ApiContext& context, const Asked& asked) {
     asked.exchange->add_field("Vary", "Accept");  // browsers get a page here
-    respond(asked, {{"server", context.model.about}, {"model", context.model.name}, {"routes", context.routes}});
+    respond(asked, {{"server", "kylin " + context.model.version}, {"model", context.model.name}, {"routes", context.routes}});
 }
 
 void get_health(ApiContext&, const Asked& asked) { respond(asked, {{"status", "ok"}}); }
@@ -48,6 +49,8 @@ void get_models(ApiContext& context, const Asked& asked) {
     const Json entry = {{"id", context.model.name}, {"object", "model"}, {"created", 0}, {"owned_by", "kylin"}};
     respond(asked, {{"object", "list"}, {"data", Json::array({entry})}});
 }
+
+void get_openapi(ApiContext& context, const Asked& asked) { respond(asked, openapi_document(context.model.version)); }
 
 void get_metrics(ApiContext& context, const Asked& asked) {
     asked.exchange->respond({.body = context.metrics.text(context.model.engine.load(), context.n_connections()),

@@ -93,15 +93,15 @@ std::vector<RequestField> make_fields() {
          read_template_variables},
         {"response_format", api_chat, "object", "text, json_object, json_schema", "text", "The form of the answer, enforced token by token",
          [](const Json& v, Name n, Call& c) { c.response_format = read_response_format(v, n); }},
-        {"max_tokens", api_all, "integer", "1 and more", "generate 128, completions 16, chat until the context is full",
+        {"max_tokens", api_all, "integer", Range::at_least(1), "generate 128, completions 16, chat until the context is full",
          "Tokens of the answer at most", [](const Json& v, Name n, Call& c) { c.spec.max_tokens = as_int(v, n, 1, max_int); }},
-        {"max_completion_tokens", api_chat, "integer", "1 and more", "max_tokens", "OpenAI's newer name; it wins over max_tokens",
+        {"max_completion_tokens", api_chat, "integer", Range::at_least(1), "max_tokens", "OpenAI's newer name; it wins over max_tokens",
          [](const Json& v, Name n, Call& c) { c.spec.max_tokens = as_int(v, n, 1, max_int); }},
         {"stream", api_openai, "boolean", open, "false", "Send the answer as it is made, as server-sent events",
          [](const Json& v, Name n, Call& c) { c.stream = as_bool(v, n); }},
         {"stream_options", api_openai, "object", "include_usage", "none", "Send the usage before the end of the stream",
          read_stream_options},
-        {"n", api_openai, "integer", fmt::format("1 .. {}", max_choices), "1", "Answers to each prompt; the i-th is drawn with seed + i",
+        {"n", api_openai, "integer", Range::between(1, max_choices), "1", "Answers to each prompt; the i-th is drawn with seed + i",
          [](const Json& v, Name n, Call& c) { c.n = as_int(v, n, 1, max_choices); }},
         {"stop", api_all, "string or array", "16 strings of 1024 bytes", "none", "The answer ends before the first of these", read_stop},
         {"stop_tokens", api_all, "array of token ids", "of the vocabulary", "none", "End the answer besides the model's own end tokens",
@@ -110,28 +110,22 @@ std::vector<RequestField> make_fields() {
          [](const Json& v, Name n, Call& c) { c.spec.ignore_end = as_bool(v, n); }},
         {"seed", api_all, "integer", "64 bits", "a random one", "Makes the choice repeatable", read_seed},
         {"logit_bias", api_all, "object", "1024 token ids, -100 .. 100", "none", "Added to the logits of these tokens", read_bias},
-        {"logprobs", api_completions, "integer", "0 .. 20", "none", "Log probabilities of the tokens, and of so many best ones",
+        {"logprobs", api_completions, "integer", Range::between(0, 20), "none", "Log probabilities of the tokens, and of so many best ones",
          [](const Json& v, Name n, Call& c) { c.wants_logprobs = true, c.top_logprobs = as_int(v, n, 0, 20); }},
         {"logprobs", api_chat, "boolean", open, "false", "Log probabilities of the tokens, before any sampling step",
          [](const Json& v, Name n, Call& c) { c.wants_logprobs = as_bool(v, n); }},
-        {"top_logprobs", api_chat, "integer", "0 .. 20", "0", "And of so many best ones; needs logprobs",
+        {"top_logprobs", api_chat, "integer", Range::between(0, 20), "0", "And of so many best ones; needs logprobs",
          [](const Json& v, Name n, Call& c) { c.top_logprobs = as_int(v, n, 0, 20); }},
         {"echo", api_completions, "boolean", open, "false", "Put the prompt in front of the answer; not together with logprobs",
          [](const Json& v, Name n, Call& c) { c.echo = as_bool(v, n); }},
     };
     for (const SamplingField& field : sampling_fields())
         fields.push_back({field.name, api_all, std::holds_alternative<int Sampling::*>(field.member) ? "integer" : "number",
-                          fmt::format("{} .. {}", field.low, field.high), "the model's recommendation", std::string(field.meaning),
-                          read_sampling});
+                          Range::between(field.low, field.high), "the model's recommendation", std::string(field.meaning), read_sampling});
     return fields;
 }
 
-// Each would shape the answer in a way that nothing here can. The value that asks for nothing is let through.
-struct Refused {
-    std::string_view name, harmless;  // as JSON; empty: only null
-    unsigned apis = api_all;
-};
-constexpr Refused refused[] = {
+constexpr RefusedField refused[] = {
     {"response_format", R"({"type":"text"})", api_generate | api_completions},
     {"tools", "[]"},
     {"functions", "[]"},
@@ -153,7 +147,7 @@ constexpr Refused refused[] = {
 };
 
 void check_refused(const Json& body, Api api) {
-    for (const Refused& r : refused) {
+    for (const RefusedField& r : refused) {
         const auto it = r.apis & api ? body.find(r.name) : body.end();
         if (it == body.end() || it->is_null() || dump(*it) == r.harmless) continue;
         throw InputError(std::string(r.name),
@@ -173,6 +167,12 @@ void check_together(const Call& call, const Json& body, Api api) {
 }
 
 }  // namespace
+
+Range Range::at_least(int low) { return {fmt::format("{} and more", low), static_cast<double>(low), std::nullopt}; }
+
+Range Range::between(double low, double high) { return {fmt::format("{} .. {}", low, high), low, high}; }
+
+std::span<const RefusedField> refused_fields() { return refused; }
 
 std::span<const RequestField> request_fields() {
     static const std::vector<RequestField> fields = make_fields();

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/request.h"
@@ -42,15 +43,38 @@ struct Call {
     std::optional<int> dimensions;
 };
 
+// Which values a field takes: in words, and where these are numbers as bounds.
+struct Range {
+    std::string words;
+    std::optional<double> low = {}, high = {};
+
+    Range(std::string text) : words(std::move(text)) {}
+    Range(const char* text) : words(text) {}
+    static Range at_least(int low);
+    static Range between(double low, double high);
+
+private:
+    Range(std::string text, double low_, std::optional<double> high_) : words(std::move(text)), low(low_), high(high_) {}
+};
+
 struct RequestField {
     std::string_view name;
     unsigned apis;
-    std::string type, range, fallback, meaning;                          // for people
+    std::string type;  // one of those that api_document.cpp knows a schema for
+    Range range;
+    std::string fallback, meaning;                                       // for people
     void (*read)(const Json& value, std::string_view name, Call& call);  // throws InputError
 };
 
 // In the order of the documentation.
 std::span<const RequestField> request_fields();
+
+// A field that would shape the answer in a way that nothing here can. The value that asks for nothing is let through.
+struct RefusedField {
+    std::string_view name, harmless;  // as JSON; empty: only null
+    unsigned apis = api_all;
+};
+std::span<const RefusedField> refused_fields();
 
 // `defaults` is what holds for absent fields. null counts as absent, and an unknown field is ignored, because OpenAI's clients send more
 // than they need; one that would constrain the answer in a way this server does not know is refused. Throws InputError naming the field.

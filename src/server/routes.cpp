@@ -13,16 +13,10 @@
 namespace kylin::server {
 namespace {
 
-struct Entry {
-    std::string_view method, path;
-    Route answer;
-    bool open = false;    // needs no API key
-    bool polled = false;  // asked for every few seconds: not logged while all is well
-};
-
-constexpr auto entries = std::to_array<Entry>({
+constexpr auto entries = std::to_array<RouteEntry>({
     {"GET", "/", get_root, true},
     {"GET", "/health", get_health, true, true},
+    {"GET", "/openapi.json", get_openapi, true},
     {"GET", "/model/info", get_model_info},
     {"POST", "/generate", post_generate},
     {"POST", "/generate_stream", post_generate_stream},
@@ -37,12 +31,12 @@ constexpr auto entries = std::to_array<Entry>({
     {"GET", "/slots", get_slots, false, true},
 });
 
-const Entry* find(std::string_view path) {
-    const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.path == path; });
+const RouteEntry* find(std::string_view path) {
+    const auto it = std::find_if(entries.begin(), entries.end(), [&](const RouteEntry& e) { return e.path == path; });
     return it == entries.end() ? nullptr : &*it;
 }
 
-HttpResponse wrong_method(const Entry& entry) {
+HttpResponse wrong_method(const RouteEntry& entry) {
     HttpResponse response = error_response(405, fmt::format("{} takes {}", entry.path, entry.method));
     response.fields.emplace_back("Allow", entry.method == "GET" ? "GET, HEAD" : std::string(entry.method));
     return response;
@@ -59,13 +53,15 @@ HttpResponse bad_request(const InputError& error) { return error_response(400, e
 
 }  // namespace
 
+std::span<const RouteEntry> route_table() { return entries; }
+
 Routes::Routes(const ServedModel& model, AccessRules rules, Log log)
     : model_(model),
       rules_(std::move(rules)),
       log_(std::move(log)),
       generations_(model.engine, metrics_, static_cast<size_t>(model.n_parallel + model.n_queue)),
       context_{model_, metrics_, generations_, {}, {}} {
-    for (const Entry& entry : entries) context_.routes.push_back(fmt::format("{} {}", entry.method, entry.path));
+    for (const RouteEntry& entry : entries) context_.routes.push_back(fmt::format("{} {}", entry.method, entry.path));
 }
 
 void Routes::connect(std::function<Generations::Poster()> make_poster, std::function<size_t()> n_connections) {
@@ -75,7 +71,7 @@ void Routes::connect(std::function<Generations::Poster()> make_poster, std::func
 
 void Routes::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
     for (auto& [name, value] : cors_fields(request, rules_)) exchange->add_field(std::move(name), std::move(value));
-    const Entry* entry = find(request.path());
+    const RouteEntry* entry = find(request.path());
     auto page = page_response(request);
     if (auto refusal = check_access(request, rules_, page || (entry && entry->open) || request.method == "OPTIONS"))
         return exchange->respond(std::move(*refusal));
@@ -99,7 +95,7 @@ void Routes::handle(HttpRequest request, std::shared_ptr<Exchange> exchange) {
 }
 
 void Routes::on_done(const ExchangeRecord& record) {
-    const Entry* entry = find(record.path);
+    const RouteEntry* entry = find(record.path);
     ++metrics_.http_requests[{entry ? std::string(entry->path) : "other", record.status}];
     if (record.abandoned) ++metrics_.abandoned;
     if (!(entry && entry->polled && record.status == 200)) log_(record);

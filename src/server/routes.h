@@ -1,7 +1,9 @@
 // From a request to the function that answers it, with everything that holds for all of them: access, errors, counts, the log.
 #pragma once
 #include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "server/access.h"
 #include "server/api.h"
@@ -11,6 +13,15 @@
 #include "server/served_model.h"
 
 namespace kylin::server {
+
+struct RouteEntry {
+    std::string_view method, path;
+    Route answer;
+    bool open = false;    // needs no API key
+    bool polled = false;  // asked for every few seconds: not logged while all is well
+};
+
+std::span<const RouteEntry> route_table();
 
 class Routes final : public Handler {
 public:

@@ -18,12 +18,12 @@ struct ServedModel {
     const ChatTemplate& chat_template;
     const Config& config;
     RequestLimits limits;
-    std::string name;   // as clients know it
-    std::string about;  // of the program: "kylin 0.1.0"
+    std::string name;                                 // as clients know it
+    std::string version;                              // of the program: "0.1.0"
     std::shared_ptr<const grammar::MaskCache> masks;  // of the tokenizer's vocabulary
-    Sampling defaults;  // for what a request leaves out
-    int n_parallel;     // answers at once
-    int n_queue;        // and so many more may wait
+    Sampling defaults;                                // for what a request leaves out
+    int n_parallel;                                   // answers at once
+    int n_queue;                                      // and so many more may wait
 };
 
 }  // namespace kylin::server
