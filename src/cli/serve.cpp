@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/chat_options.h"
 #include "cli/commands.h"
+#include "cli/config_file.h"
 #include "cli/sampling_options.h"
 #include "cli/session.h"
 #include "engine/kv_pages.h"
@@ -22,7 +23,7 @@ struct Settings {
     SessionOptions session;
     server::HttpOptions http;
     server::AccessRules access;
-    std::string name;
+    std::string name, config;
     int n_queue = 64;
     bool insecure = false, quiet = false;
     bool print_api = false, print_openapi = false;
@@ -100,8 +101,8 @@ void serve(Settings settings) {
     std::fputs("stopped\n", stderr);
 }
 
-void add_server_options(CLI::App& command, Settings& settings) {
-    constexpr const char* group = "Server";
+void add_address_options(CLI::App& command, Settings& settings) {
+    constexpr const char* group = "Address, and who may ask";
     command.add_option("--host", settings.http.host, "Address to listen on; others than this machine's own need --api-key or --insecure")
         ->capture_default_str()
         ->group(group);
@@ -113,7 +114,10 @@ void add_server_options(CLI::App& command, Settings& settings) {
     command.add_option("--cors-origin", settings.access.cors_origins, "Web pages of this origin may ask; may be repeated; *: all")
         ->allow_extra_args(false)
         ->group(group);
-    command.add_option("--name", settings.name, "What clients call the model (default: the file's own name for it)")->group(group);
+}
+
+void add_capacity_options(CLI::App& command, Settings& settings) {
+    constexpr const char* group = "Capacity";
     command.add_option("--parallel", settings.session.n_parallel, "Answers at once")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
@@ -131,6 +135,16 @@ void add_server_options(CLI::App& command, Settings& settings) {
         ->check(CLI::Range(1, 65536))
         ->capture_default_str()
         ->group(group);
+}
+
+void add_server_options(CLI::App& command, Settings& settings) {
+    constexpr const char* group = "Server";
+    command
+        .add_option("--config", settings.config,
+                    "TOML file with the names of these options; the command line and the environment win over it")
+        ->configurable(false)
+        ->group(group);
+    command.add_option("--name", settings.name, "What clients call the model (default: the file's own name for it)")->group(group);
     command.add_option("--drain-seconds", settings.http.drain_seconds, "What runs may go on for so long after the first SIGTERM")
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str()
@@ -140,8 +154,8 @@ void add_server_options(CLI::App& command, Settings& settings) {
 
 void add_document_options(CLI::App& command, Settings& settings) {
     constexpr const char* group = "Instead of serving";
-    command.add_flag("--print-api", settings.print_api, "Print the interface in Markdown")->group(group);
-    command.add_flag("--print-openapi", settings.print_openapi, "Print it in OpenAPI 3.1")->group(group);
+    command.add_flag("--print-api", settings.print_api, "Print the interface in Markdown")->configurable(false)->group(group);
+    command.add_flag("--print-openapi", settings.print_openapi, "Print it in OpenAPI 3.1")->configurable(false)->group(group);
 }
 
 }  // namespace
@@ -150,13 +164,18 @@ void add_serve(CLI::App& app) {
     auto settings = std::make_shared<Settings>();
     settings->session.n_parallel = default_parallel;
     CLI::App* command = app.add_subcommand("serve", "Answer over HTTP: a simple API, and OpenAI's");
+    add_address_options(*command, *settings);
+    add_capacity_options(*command, *settings);
     add_server_options(*command, *settings);
     settings->session.add_to(*command);
     add_document_options(*command, *settings);
     command->footer(
         "SIGTERM or Ctrl-C ends it when what runs has been answered; a second one at once.\n"
         "Requests that leave sampling settings out get what the model's file recommends, as in kylin chat. See docs/server.md.\n");
-    command->callback([settings] { serve(*settings); });
+    command->callback([settings, command] {
+        if (!settings->config.empty()) apply_config_file(*command, settings->config);
+        serve(*settings);
+    });
 }
 
 }  // namespace kylin::cli
