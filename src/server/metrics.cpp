@@ -37,8 +37,10 @@ void Histogram::write(std::string& out, std::string_view name, std::string_view 
     out += fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name, total, sum_);
 }
 
-std::string Metrics::text(const EngineLoad& load, size_t n_connections) const {
+std::string Metrics::text(const EngineLoad& load, size_t n_connections, std::string_view version) const {
     std::string out;
+    head(out, "kylin_build_info", "gauge", "Always 1; the label tells the program's version.");
+    out += fmt::format("kylin_build_info{{version=\"{}\"}} 1\n", version);
     head(out, "kylin_http_requests_total", "counter", "Requests by route and status.");
     for (const auto& [key, n] : http_requests)
         out += fmt::format("kylin_http_requests_total{{route=\"{}\",status=\"{}\"}} {}\n", key.first, key.second, n);

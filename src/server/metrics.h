@@ -29,7 +29,8 @@ struct Metrics {
     uint64_t prompt_tokens = 0, cached_tokens = 0, answer_tokens = 0, rejected = 0, abandoned = 0;
     Histogram first_token, inter_token, whole_answer;
 
-    std::string text(const EngineLoad& load, size_t n_connections) const;
+    // `version` is the program's.
+    std::string text(const EngineLoad& load, size_t n_connections, std::string_view version) const;
 };
 
 }  // namespace kylin::server
