@@ -10,7 +10,7 @@
 namespace kylin::grammar {
 namespace {
 
-constexpr std::string_view opening_tag = "<think>", closing_tag = "</think>";
+constexpr std::string_view opening_tag = "<think>", closing_tag = "</think>", opening_call = "<tool_call>", closing_call = "</tool_call>";
 
 std::string as_token(std::string_view tag) { return marker_byte + std::string(tag); }
 
@@ -25,8 +25,8 @@ uint32_t matched_after(std::string_view needle, uint32_t n, char next) {
     return static_cast<uint32_t>(length);
 }
 
-// Everything up to and with the first `needle`, which is ASCII.
-Expr text_through(Grammar& grammar, std::string_view needle) {
+// An automaton that reads any text; in its state needle.size() it has read the first `needle`, which is ASCII.
+Graph search_for(Grammar& grammar, std::string_view needle) {
     const auto n = static_cast<uint32_t>(needle.size());
     Graph graph{.n_states = n + 1, .edges = {}};
     std::set<char> special(needle.begin(), needle.end());
@@ -45,6 +45,12 @@ Expr text_through(Grammar& grammar, std::string_view needle) {
         graph.edges.push_back({state, token, n});
         for (const char c : special) graph.edges.push_back({state, grammar.literal({&c, 1}), matched_after(needle, state, c)});
     }
+    return graph;
+}
+
+// Everything up to and with the first `needle`.
+Expr text_through(Grammar& grammar, std::string_view needle) {
+    Graph graph = search_for(grammar, needle);
     const RuleId rule = grammar.declare();  // of its own, which calls none: so its masks are shared
     grammar.define(rule, grammar.graph(std::move(graph)));
     return grammar.call(rule);
@@ -69,6 +75,19 @@ Expr call_of(Grammar& grammar, JsonText& text, const Tool& tool) {
                              grammar.literal("}\n")});
 }
 
+// What follows the tag that opens the first call.
+Expr calls_behind_tag(Grammar& grammar, std::span<const Tool> tools, uint32_t max_calls) {
+    if (tools.empty()) throw InputError("tools", "there are none to call");
+    JsonText text(grammar);
+    std::vector<Expr> calls;
+    for (const Tool& tool : tools) calls.push_back(call_of(grammar, text, tool));
+    grammar.set_place("tools");
+    const RuleId call = grammar.declare();
+    grammar.define(call, grammar.sequence({grammar.choice(std::move(calls)), written(grammar, closing_call)}));
+    const Expr more = grammar.sequence({grammar.literal("\n"), written(grammar, opening_call), grammar.call(call)});
+    return grammar.sequence({grammar.call(call), grammar.repeat(more, 0, std::max(max_calls, 1u) - 1)});
+}
+
 }  // namespace
 
 Grammar json_object_answer(Thoughts thoughts, const Limits& limits) {
@@ -87,18 +106,20 @@ Grammar json_schema_answer(const Json& schema, const std::string& name, Thoughts
 }
 
 Grammar tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits) {
-    if (tools.empty()) throw InputError("tools", "there are none to call");
     Grammar grammar(limits);
-    JsonText text(grammar);
-    std::vector<Expr> calls;
-    for (const Tool& tool : tools) calls.push_back(call_of(grammar, text, tool));
-    grammar.set_place("tools");
-    const RuleId call = grammar.declare();
-    grammar.define(call,
-                   grammar.sequence({written(grammar, "<tool_call>"), grammar.choice(std::move(calls)), written(grammar, "</tool_call>")}));
-    const Expr more = grammar.sequence({grammar.literal("\n"), grammar.call(call)});
-    const Expr all = grammar.sequence({grammar.call(call), grammar.repeat(more, 0, std::max(max_calls, 1u) - 1)});
-    return finished(std::move(grammar), all, thoughts);
+    const Expr calls = calls_behind_tag(grammar, tools, max_calls);
+    return finished(std::move(grammar), grammar.sequence({written(grammar, opening_call), calls}), thoughts);
+}
+
+Grammar text_or_tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits) {
+    Grammar grammar(limits);
+    const Expr calls = calls_behind_tag(grammar, tools, max_calls), nothing = grammar.empty();
+    Graph text = search_for(grammar, opening_call);
+    const auto tag_read = static_cast<uint32_t>(opening_call.size()), end = text.n_states++;
+    for (uint32_t state = 0; state < tag_read; ++state) text.edges.push_back({state, nothing, end});
+    text.edges.push_back({tag_read, calls, end});
+    const Expr answer = grammar.graph(std::move(text));
+    return finished(std::move(grammar), answer, thoughts);
 }
 
 }  // namespace kylin::grammar

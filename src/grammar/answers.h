@@ -34,4 +34,7 @@ struct Tool {
 // one to max_calls of them, each on lines of its own. Throws InputError when there are no tools, or for what cannot be honoured.
 Grammar tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits = {});
 
+// Any text, which may end with calls: what is behind the first tag is as above.
+Grammar text_or_tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits = {});
+
 }  // namespace kylin::grammar

@@ -54,6 +54,20 @@ TEST(ToolCalls, ArgumentsAreObjects) {
     EXPECT_THROW(tool_calls_answer({}, 1, Thoughts::none), InputError);
 }
 
+TEST(ToolCalls, MayFollowAnyText) {
+    const auto allows = [](const std::string& text) { return reads(text_or_tool_calls_answer(tools, 2, Thoughts::none), text); };
+    EXPECT_TRUE(allows(""));
+    EXPECT_TRUE(allows("It is <tool_cal or <<tool_call, \xE2\x82\xAC."));
+    EXPECT_TRUE(allows(call("get_time", "{}")));
+    EXPECT_TRUE(allows("I ask <" + call("get_weather", R"({"city": "Oslo"})") + "\n" + call("get_time", "{}")));
+    EXPECT_FALSE(allows("<tool_call>"));
+    EXPECT_FALSE(allows("so <tool_call> or not"));
+    EXPECT_FALSE(allows(call("get_money", "{}")));
+    EXPECT_FALSE(allows(call("get_time", "{}") + " then"));
+    EXPECT_FALSE(allows(call("get_time", "{}") + "\n" + call("get_time", "{}") + "\n" + call("get_time", "{}")));
+    EXPECT_FALSE(allows("so " + call("get_weather", "{}")));
+}
+
 TEST(ToolCalls, NamesTheToolAtFault) {
     const Json bad = Json::parse(R"({"properties": {"x": {"not": {}}}})");
     const std::vector<Tool> all = {{"f", &weather, "tools[0].function.parameters"}, {"g", &bad, "tools[1].function.parameters"}};
