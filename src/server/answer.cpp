@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 #include <fmt/format.h>
+#include <iterator>
 
 #include "server/http_error.h"
 #include "server/sse.h"
@@ -18,6 +19,7 @@ public:
           plan_(std::move(plan)),
           exchange_(std::move(exchange)),
           thoughts_(n_choices, ThinkSplitter(plan_.starts_inside_thoughts)),
+          calls_(plan_.tools ? n_choices : 0, ToolCallSplitter(plan_.tools)),
           gathered_(n_choices) {}
 
     void set_ticket(Generations::Ticket ticket) { ticket_ = ticket; }
@@ -65,13 +67,28 @@ private:
             piece.text += parts.content;
             piece.reasoning += parts.reasoning;
         }
+        if (plan_.tools) take_calls(calls_[index], piece);
         return piece;
+    }
+
+    static void take_calls(ToolCallSplitter& splitter, Piece& piece) {
+        ToolCallSplitter::Parts parts = splitter.push(piece.text);
+        if (piece.finish) {
+            ToolCallSplitter::Parts rest = splitter.finish();
+            parts.content += rest.content;
+            std::ranges::move(rest.calls, std::back_inserter(parts.calls));
+        }
+        piece.text = std::move(parts.content);
+        piece.calls = std::move(parts.calls);
+        piece.has_called = splitter.n_calls() > 0;
     }
 
     // A stream keeps only what its end still needs.
     void gather(Piece& sum, Piece piece) const {
         if (piece.finish) sum.finish = std::move(piece.finish);
+        sum.has_called = piece.has_called;
         if (plan_.stream) return;
+        std::ranges::move(piece.calls, std::back_inserter(sum.calls));
         sum.text += piece.text;
         sum.reasoning += piece.reasoning;
         sum.tokens.insert(sum.tokens.end(), piece.tokens.begin(), piece.tokens.end());
@@ -125,6 +142,7 @@ private:
     AnswerPlan plan_;
     std::shared_ptr<Exchange> exchange_;
     std::vector<ThinkSplitter> thoughts_;
+    std::vector<ToolCallSplitter> calls_;  // none without tools
     std::vector<Piece> gathered_;
     size_t n_finished_ = 0;
     Generations::Ticket ticket_ = 0;

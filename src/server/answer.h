@@ -7,6 +7,7 @@
 #include "server/exchange.h"
 #include "server/generations.h"
 #include "server/think_splitter.h"
+#include "server/tool_call_splitter.h"
 
 namespace kylin::server {
 
@@ -15,6 +16,7 @@ struct AnswerPlan {
     std::vector<GenerationRequest> requests;
     std::unique_ptr<AnswerFormat> format;
     bool stream = false;
+    std::shared_ptr<const ToolUse> tools = {};  // whose calls are taken out of the text
     bool starts_inside_thoughts = false;
     int n_per_prompt = 1;  // choices that share a prompt, which the usage counts once
 };

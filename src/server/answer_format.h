@@ -9,6 +9,7 @@
 
 #include "engine/event.h"
 #include "server/json.h"
+#include "server/tool_call_splitter.h"
 #include "text/tokenizer.h"
 
 namespace kylin::server {
@@ -17,6 +18,8 @@ namespace kylin::server {
 struct Piece {
     std::string text = {};  // of the answer, thoughts apart where the API has a place for them
     std::string reasoning = {};
+    std::vector<ToolCall> calls = {};
+    bool has_called = false;  // in this piece or an earlier one
     std::vector<int32_t> tokens = {};
     std::vector<std::vector<TokenLogprob>> logprobs = {};  // of each shown token: itself, then the best ones
     std::optional<Finish> finish = {};

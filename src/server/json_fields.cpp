@@ -1,5 +1,6 @@
 #include "server/json_fields.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -52,6 +53,22 @@ std::vector<int32_t> as_ids(const Json& value, std::string_view name) {
 const Json& as_object(const Json& value, std::string_view name) {
     if (!value.is_object()) refuse(name, "an object", value);
     return value;
+}
+
+const std::string& as_identifier(const Json& value, std::string_view name) {
+    constexpr size_t most = 64;  // OpenAI's
+    const std::string& text = as_string(value, name);
+    const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+    if (text.empty() || text.size() > most || !is_plain) throw InputError(std::string(name), "must be 1 to 64 letters, digits, _ and -");
+    return text;
+}
+
+const Json& required_member(const Json& object, const char* key, std::string_view where) {
+    const auto it = object.find(key);
+    if (it == object.end() || it->is_null()) throw InputError(std::string(where) + "." + key, "is missing");
+    return *it;
 }
 
 }  // namespace kylin::server

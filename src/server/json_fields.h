@@ -15,5 +15,8 @@ double as_number(const Json& value, std::string_view name);
 int as_int(const Json& value, std::string_view name, int low, int high);
 std::vector<int32_t> as_ids(const Json& value, std::string_view name);  // not checked against a vocabulary
 const Json& as_object(const Json& value, std::string_view name);
+const std::string& as_identifier(const Json& value, std::string_view name);  // 1 to 64 letters, digits, _ and -
+// The member of an object that is called `where`.
+const Json& required_member(const Json& object, const char* key, std::string_view where);
 
 }  // namespace kylin::server

@@ -8,11 +8,14 @@ namespace kylin::server {
 void post_chat_completions(ApiContext& context, const Asked& asked) {
     Call call = read_call(context, asked, api_chat);
     const ChatPrompt prompt = chat_prompt(context.model, call);
-    call.spec.constraint = constraint_for(call.response_format, prompt.thoughts, context.model.masks);
+    call.spec.constraint = call.tools.constrained() ? constraint_for(call.tools, prompt.thoughts, context.model.masks)
+                                                    : constraint_for(call.response_format, prompt.thoughts, context.model.masks);
+    if (call.tools.possible() && !call.tools.constrained() && !call.tools.parallel) call.spec.stop.push_back("</tool_call>");
     AnswerPlan plan{.request_id = asked.request.id,
                     .requests = requests_of(context.model, call, {prompt.tokens}),
                     .format = make_chat_format(label_of(context.model, call, "chatcmpl-" + asked.request.id), context.model.tokenizer),
                     .stream = call.stream,
+                    .tools = call.tools.possible() ? std::make_shared<const ToolUse>(call.tools) : nullptr,
                     .starts_inside_thoughts = prompt.thoughts == grammar::Thoughts::open,
                     .n_per_prompt = call.n};
     start_answer(context.generations, context.model.tokenizer, std::move(plan), asked.exchange);

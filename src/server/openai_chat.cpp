@@ -1,4 +1,6 @@
 // /v1/chat/completions: chat.completion and chat.completion.chunk.
+#include <fmt/format.h>
+
 #include "server/answer_format.h"
 
 namespace kylin::server {
@@ -11,6 +13,12 @@ Json token_json(const Tokenizer& tokenizer, const TokenLogprob& entry) {
     return {{"token", bytes}, {"logprob", entry.logprob}, {"bytes", std::move(numbers)}};
 }
 
+// OpenAI's reasons, of which "tool_calls" is known to this API alone.
+std::string_view reason_of(const Piece& piece) {
+    const bool called = piece.has_called && piece.finish->reason != FinishReason::length;
+    return called ? "tool_calls" : openai_name(piece.finish->reason);
+}
+
 class ChatFormat final : public AnswerFormat {
 public:
     ChatFormat(AnswerLabel label, const Tokenizer& tokenizer) : label_(std::move(label)), tokenizer_(tokenizer) {}
@@ -20,6 +28,10 @@ public:
         for (const Piece& piece : choices) {
             Json message = {{"role", "assistant"}, {"content", piece.text}};
             if (!piece.reasoning.empty()) message["reasoning_content"] = piece.reasoning;
+            if (!piece.calls.empty()) {
+                if (piece.text.empty()) message["content"] = nullptr;
+                message["tool_calls"] = tool_calls(list.size(), piece, false);
+            }
             list.push_back(choice(list.size(), "message", std::move(message), piece));
         }
         Json json = envelope("chat.completion");
@@ -34,6 +46,7 @@ public:
         Json delta = Json::object();
         if (!piece.reasoning.empty()) delta["reasoning_content"] = piece.reasoning;
         if (!piece.text.empty()) delta["content"] = piece.text;
+        if (!piece.calls.empty()) delta["tool_calls"] = tool_calls(index, piece, true);
         if (delta.empty() && !piece.finish && piece.logprobs.empty()) return {};
         return {chunk(index, std::move(delta), piece)};
     }
@@ -57,7 +70,7 @@ private:
         Json json = {{"index", index},
                      {key, std::move(content)},
                      {"logprobs", label_.wants_logprobs ? logprobs(piece) : Json()},
-                     {"finish_reason", piece.finish ? Json(openai_name(piece.finish->reason)) : Json()}};
+                     {"finish_reason", piece.finish ? Json(reason_of(piece)) : Json()}};
         // Beyond OpenAI's: a client cannot measure this, for the pieces of a stream reach it in bundles.
         if (piece.finish) json["timings"] = timings_of(*piece.finish);
         return json;
@@ -68,6 +81,19 @@ private:
         json["choices"] = Json::array({choice(index, "delta", std::move(delta), piece)});
         if (label_.include_usage) json["usage"] = nullptr;
         return json;
+    }
+
+    // A call comes whole, in one piece of a stream, where its index says which of several it is.
+    Json tool_calls(size_t choice, const Piece& piece, bool indexed) const {
+        Json calls = Json::array();
+        for (const ToolCall& call : piece.calls) {
+            Json json = indexed ? Json{{"index", call.index}} : Json::object();
+            json["id"] = fmt::format("call_{}_{}_{}", label_.id, choice, call.index);
+            json["type"] = "function";
+            json["function"] = {{"name", call.name}, {"arguments", call.arguments}};
+            calls.push_back(std::move(json));
+        }
+        return calls;
     }
 
     Json logprobs(const Piece& piece) const {

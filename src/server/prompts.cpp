@@ -1,47 +1,13 @@
 #include "server/prompts.h"
 
-#include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "server/json_fields.h"
+#include "server/messages.h"
 
 namespace kylin::server {
 namespace {
-
-// A string, or an array of {"type": "text", "text": …}.
-std::string text_of(const Json& content, const std::string& where) {
-    if (content.is_string()) return content.get<std::string>();
-    if (!content.is_array()) throw InputError(where, "must be a string or an array of text parts");
-    std::string text;
-    for (size_t i = 0; i < content.size(); ++i) {
-        const std::string at = where + "[" + std::to_string(i) + "]";
-        const Json& part = as_object(content[i], at);
-        const auto type = part.find("type"), words = part.find("text");
-        if (type == part.end() || *type != "text") throw InputError(at + ".type", "only \"text\" is supported");
-        if (words == part.end()) throw InputError(at + ".text", "is missing");
-        text += as_string(*words, at + ".text");
-    }
-    return text;
-}
-
-Json checked_message(const Json& given, const std::string& where) {
-    constexpr auto roles = std::to_array<std::string_view>({"system", "user", "assistant"});
-    const Json& message = as_object(given, where);
-    if (!message.contains("role")) throw InputError(where + ".role", "is missing");
-    std::string role = as_string(message["role"], where + ".role");
-    if (role == "developer") role = "system";  // OpenAI's newer name
-    if (std::find(roles.begin(), roles.end(), role) == roles.end())
-        throw InputError(where + ".role", "\"" + role + "\" is none of system, developer, user, assistant");
-    if (const auto calls = message.find("tool_calls"); calls != message.end() && !calls->empty())
-        throw InputError(where + ".tool_calls", "is not supported");
-    if (!message.contains("content")) throw InputError(where + ".content", "is missing");
-    Json checked = {{"role", role}, {"content", text_of(message["content"], where + ".content")}};
-    if (const auto thoughts = message.find("reasoning_content"); thoughts != message.end() && !thoughts->is_null())
-        checked["reasoning_content"] = as_string(*thoughts, where + ".reasoning_content");
-    return checked;
-}
 
 grammar::Thoughts thoughts_behind(const std::vector<Segment>& segments, const Tokenizer& tokenizer) {
     using grammar::Thoughts;
@@ -70,12 +36,7 @@ std::vector<OneText> each_text(const Json& given, const std::string& field, size
 }  // namespace
 
 ChatPrompt chat_prompt(const ServedModel& model, const Call& call) {
-    if (!call.messages.is_array() || call.messages.empty()) throw InputError("messages", "must be an array of at least one message");
-    Conversation conversation;
-    for (size_t i = 0; i < call.messages.size(); ++i)
-        conversation.messages.push_back(checked_message(call.messages[i], "messages[" + std::to_string(i) + "]"));
-    conversation.enable_thinking = call.enable_thinking;
-    conversation.variables = call.template_variables;
+    const Conversation conversation = read_conversation(call, model.chat_template.knows_tools());
     const std::vector<Segment> segments = model.chat_template.render(conversation);
     return {model.tokenizer.encode(segments), thoughts_behind(segments, model.tokenizer)};
 }

@@ -75,7 +75,7 @@ std::vector<RequestField> make_fields() {
          [](const Json& v, Name n, Call& c) { c.prompt = as_string(v, n); }},
         {"prompt", api_completions, "string, token ids, or an array of either", fmt::format("at most {} prompts", max_prompts), "required",
          "Text to continue, without the chat template", [](const Json& v, Name, Call& c) { c.prompt = v; }},
-        {"messages", api_chat, "array", "at least one", "required", "Roles system, developer, user, assistant; content is text",
+        {"messages", api_chat, "array", "at least one", "required", "Roles system, developer, user, assistant, tool; content is text",
          [](const Json& v, Name, Call& c) { c.messages = v; }},
         {"input", api_embeddings, "string, token ids, or an array of either", fmt::format("at most {} texts", max_inputs), "required",
          "What to embed; special tokens in a text are text", [](const Json& v, Name, Call& c) { c.input = v; }},
@@ -93,6 +93,14 @@ std::vector<RequestField> make_fields() {
          read_template_variables},
         {"response_format", api_chat, "object", "text, json_object, json_schema", "text", "The form of the answer, enforced token by token",
          [](const Json& v, Name n, Call& c) { c.response_format = read_response_format(v, n); }},
+        {"tools", api_chat, "array", fmt::format("at most {} functions", max_tools), "none",
+         "Functions that the model may call; with strict, the arguments satisfy their schema",
+         [](const Json& v, Name n, Call& c) { read_tools(v, n, c.tools); }},
+        {"tool_choice", api_chat, "string or object", "none, auto, required, a function", "auto",
+         "Whether it may or must call; a call that it must make is enforced token by token",
+         [](const Json& v, Name n, Call& c) { read_tool_choice(v, n, c.tools); }},
+        {"parallel_tool_calls", api_chat, "boolean", open, "true", "More than one call in an answer",
+         [](const Json& v, Name n, Call& c) { c.tools.parallel = as_bool(v, n); }},
         {"max_tokens", api_all, "integer", Range::at_least(1), "generate 128, completions 16, chat until the context is full",
          "Tokens of the answer at most", [](const Json& v, Name n, Call& c) { c.spec.max_tokens = as_int(v, n, 1, max_int); }},
         {"max_completion_tokens", api_chat, "integer", Range::at_least(1), "max_tokens", "OpenAI's newer name; it wins over max_tokens",
@@ -127,9 +135,9 @@ std::vector<RequestField> make_fields() {
 
 constexpr RefusedField refused[] = {
     {"response_format", R"({"type":"text"})", api_generate | api_completions},
-    {"tools", "[]"},
+    {"tools", "[]", api_generate | api_completions},
     {"functions", "[]"},
-    {"tool_choice", R"("none")"},
+    {"tool_choice", R"("none")", api_generate | api_completions},
     {"function_call", R"("none")"},
     {"modalities", R"(["text"])"},
     {"audio", ""},
@@ -161,8 +169,11 @@ void check_together(const Call& call, const Json& body, Api api) {
     if (!has(required)) throw InputError(required, "is missing");
     if (api == api_chat && call.top_logprobs && !call.wants_logprobs) throw InputError("top_logprobs", "needs logprobs");
     if (has("stream_options") && (api & api_openai) && !call.stream) throw InputError("stream_options", "needs stream");
-    if (call.response_format.kind != ResponseFormat::Kind::text && call.spec.ignore_end)
-        throw InputError("ignore_eos", "not together with response_format: the answer ends where its form does");
+    check_tool_choice(call.tools);
+    const bool has_form = call.response_format.kind != ResponseFormat::Kind::text;
+    if (has_form && call.tools.possible()) throw InputError("response_format", "not together with tools, except with tool_choice none");
+    if ((has_form || call.tools.constrained()) && call.spec.ignore_end)
+        throw InputError("ignore_eos", "not together with response_format or enforced tools: the answer ends where its form does");
     if (call.echo && call.wants_logprobs) throw InputError("echo", "not together with logprobs: those of the prompt are not known");
 }
 

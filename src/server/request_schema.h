@@ -11,6 +11,7 @@
 #include "engine/request.h"
 #include "server/json.h"
 #include "server/response_format.h"
+#include "server/tools.h"
 
 namespace kylin::server {
 
@@ -32,6 +33,7 @@ struct Call {
     std::string system;
     std::optional<bool> enable_thinking;
     ResponseFormat response_format;
+    ToolUse tools;
     Json template_variables = Json::object();
     bool raw = false, echo = false, stream = false, include_usage = false;
     bool wants_logprobs = false;

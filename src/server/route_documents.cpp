@@ -69,7 +69,9 @@ constexpr NamedSchema schemas[] = {
         "properties": {"object": {"const": "chat.completion"}, "usage": {"$ref": "#/components/schemas/Usage"}, "choices": {"type": "array",
         "items": {"type": "object", "required": ["index", "message", "logprobs", "finish_reason"], "properties": {
         "message": {"type": "object", "required": ["role", "content"], "properties": {"role": {"const": "assistant"},
-        "content": {"type": ["string", "null"]}, "reasoning_content": {"type": "string"}}},
+        "content": {"type": ["string", "null"]}, "reasoning_content": {"type": "string"}, "tool_calls": {"type": "array", "items": {
+        "type": "object", "required": ["id", "type", "function"], "properties": {"function": {"type": "object",
+        "required": ["name", "arguments"], "properties": {"name": {"type": "string"}, "arguments": {"type": "string"}}}}}}}},
         "finish_reason": {"type": "string"}, "timings": {"$ref": "#/components/schemas/Timings"}}}}}})"},
     {"Completion", R"({"type": "object", "required": ["id", "object", "created", "model", "choices", "usage"],
         "properties": {"object": {"const": "text_completion"}, "usage": {"$ref": "#/components/schemas/Usage"}, "choices": {"type": "array",

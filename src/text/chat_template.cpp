@@ -66,6 +66,7 @@ ChatTemplate::ChatTemplate(std::string_view source, std::string bos, std::string
     try {
         program_ = std::make_unique<const Program>(source);
         render(greeting());  // finds what only running shows
+        knows_tools_ = source.find("tools") != source.npos;
     } catch (const InputError& e) {
         fallback_reason_ = e.what();
         program_ = std::make_unique<const Program>(chatml);

@@ -36,6 +36,8 @@ public:
     // text, wherever the template puts it. Throws InputError for a conversation that the template refuses.
     std::vector<Segment> render(const Conversation& conversation) const;
 
+    // Whether it reads the conversation's tools.
+    bool knows_tools() const { return knows_tools_; }
     // Why ChatML stands in for the template given; empty when the template itself is used.
     const std::string& fallback_reason() const { return fallback_reason_; }
 
@@ -43,6 +45,7 @@ private:
     struct Program;
     std::unique_ptr<const Program> program_;
     std::string bos_, eos_, fallback_reason_;
+    bool knows_tools_ = false;
 };
 
 }  // namespace kylin

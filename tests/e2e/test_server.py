@@ -187,8 +187,8 @@ class OpenAI(WithServer):
 
     def test_refusals_name_the_field(self):
         path = "/v1/chat/completions"
-        for more, field in (({"response_format": {"type": "xml"}}, "response_format.type"), ({"tools": [{}]}, "tools"), ({"n": 0}, "n"),
-                            ({"messages": []}, "messages"), ({"messages": None}, "messages"), ({"messages": [{"role": "tool"}]}, "messages[0].role"),
+        for more, field in (({"response_format": {"type": "xml"}}, "response_format.type"), ({"tools": [{}]}, "tools[0].type"), ({"n": 0}, "n"),
+                            ({"messages": []}, "messages"), ({"messages": None}, "messages"), ({"messages": [{"role": "robot"}]}, "messages[0].role"),
                             ({"messages": [{"role": "user"}]}, "messages[0].content"), ({"max_tokens": 1.5}, "max_tokens"),
                             ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type"),
                             ({"temperature": "hot"}, "temperature"), ({"stop": [""]}, "stop"), ({"logit_bias": {"999999": 1}}, "logit_bias"),
