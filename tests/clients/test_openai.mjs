@@ -1,31 +1,15 @@
-// OpenAI's own client against kylin serve with the demo model: test_openai.mjs KYLIN. Needs node_modules/, see install.
+// OpenAI's own client against kylin serve: test_openai.mjs KYLIN ECHOING_SERVER. Needs node_modules/, see install.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { after, before, test } from 'node:test';
-import { createInterface } from 'node:readline';
+import { test } from 'node:test';
 import OpenAI, { APIUserAbortError, BadRequestError, NotFoundError } from 'openai';
+import { zodFunction } from 'openai/helpers/zod';
+import { z } from 'zod';
+import { call_text, start_echo, start_kylin } from './server.mjs';
 
-const kylin = process.argv[2];
-let server, client, origin, model;
-
-before(async () => {
-    server = spawn(kylin, ['serve', '--port', '0', '-t', '2'], { stdio: ['ignore', 'ignore', 'pipe'] });
-    for await (const line of createInterface({ input: server.stderr })) {
-        origin = line.match(/listens on (http:\S+)/)?.[1];
-        if (origin) break;
-    }
-    assert(origin, 'the server says where it listens');
-    server.stderr.resume();
-    client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'none', maxRetries: 0 });
-    model = (await client.models.list()).data[0].id;
-});
-
-after(async () => {
-    server.kill('SIGTERM');
-    const [code] = await once(server, 'exit');
-    assert.equal(code, 0);
-});
+const client_of = (origin) => new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'none', maxRetries: 0 });
+const origin = await start_kylin();
+const client = client_of(origin), echo = client_of(await start_echo());
+const model = (await client.models.list()).data[0].id;
 
 const question = (more = {}) => ({
     model,
@@ -139,8 +123,8 @@ test('what would constrain the answer is refused', async () => {
     const refused = [
         [{ response_format: { type: 'json_schema', json_schema: { name: 'weather', schema: { ...parameters, uniqueItems: true } } } },
             /^response_format.json_schema.schema/],
-        [{ tools, tool_choice: 'required' }, /^tool/],
-        [{ tools, tool_choice: { type: 'function', function: { name: 'weather' } } }, /^tool/],
+        [{ tools: [{ type: 'function', function: { name: 'weather', parameters: { not: {} } } }], tool_choice: 'required' }, /^tools\[0\]/],
+        [{ tools, tool_choice: { type: 'function', function: { name: 'time' } } }, /^tool_choice/],
     ];
     for (const [more, param] of refused)
         await assert.rejects(client.chat.completions.create(question(more)), (error) => {
@@ -148,6 +132,76 @@ test('what would constrain the answer is refused', async () => {
             assert.match(error.param, new RegExp(param));
             return true;
         });
+});
+
+const weather = {
+    type: 'function',
+    function: {
+        name: 'weather',
+        description: 'The weather of a city',
+        parameters: { type: 'object', properties: { city: { enum: ['Oslo', 'Rome'] } }, required: ['city'], additionalProperties: false },
+    },
+};
+const time = { type: 'function', function: { name: 'time' } };
+const said = (content, more = {}) => ({ model: 'echo', messages: [{ role: 'user', content }], temperature: 0, ...more });
+const names = (message) => (message.tool_calls ?? []).map((call) => call.function.name);
+
+test('tools, called as the model likes', async () => {
+    const text = `I look. ${call_text('weather', { city: 'Oslo' })}\n${call_text('time', {})}`;
+    const { choices } = await echo.chat.completions.create(said(text, { tools: [weather, time] }));
+    assert.equal(choices[0].finish_reason, 'tool_calls');
+    assert.equal(choices[0].message.content, 'I look.');
+    assert.deepEqual(names(choices[0].message), ['weather', 'time']);
+    assert.deepEqual(JSON.parse(choices[0].message.tool_calls[0].function.arguments), { city: 'Oslo' });
+    assert.equal(new Set(choices[0].message.tool_calls.map((call) => call.id)).size, 2);
+
+    const streamed = await echo.chat.completions.stream(said(text, { tools: [weather, time] })).finalChatCompletion();
+    assert.equal(streamed.choices[0].finish_reason, 'tool_calls');
+    const plain = (message) => [message.content, message.tool_calls.map((call) => [call.type, call.function.name, call.function.arguments])];
+    assert.deepEqual(plain(streamed.choices[0].message), plain(choices[0].message));
+
+    const one = await echo.chat.completions.create(said(text, { tools: [weather, time], parallel_tool_calls: false }));
+    assert.deepEqual(names(one.choices[0].message), ['weather']);
+    const none = await echo.chat.completions.create(said(text, { tools: [weather, time], tool_choice: 'none' }));
+    assert.equal(none.choices[0].message.content, text);
+    assert.equal(none.choices[0].finish_reason, 'stop');
+});
+
+test('what is no call of a tool is text', async () => {
+    for (const text of ['Oslo.', call_text('money', {}), '<tool_call>no</tool_call>', 'a <tool_call>{"name": "time"']) {
+        const { choices } = await echo.chat.completions.create(said(text, { tools: [weather, time] }));
+        assert.equal(choices[0].message.content, text);
+        assert.equal(choices[0].finish_reason, 'stop');
+    }
+});
+
+test('tools that must be called, whatever the model would say', async () => {
+    for (const [ask, who, more] of [[echo, 'echo', {}], [client, model, { seed: 7, temperature: 1 }]]) {
+        const request = { model: who, messages: [{ role: 'user', content: 'Hello' }], temperature: 0, max_tokens: 300, tools: [weather, time], ...more };
+        const named = { type: 'function', function: { name: 'weather' } };
+        const must = await ask.chat.completions.create({ ...request, tool_choice: named, parallel_tool_calls: false });
+        assert.equal(must.choices[0].finish_reason, 'tool_calls');
+        assert.deepEqual(names(must.choices[0].message), ['weather']);
+        assert(['Oslo', 'Rome'].includes(JSON.parse(must.choices[0].message.tool_calls[0].function.arguments).city));
+        const any = await ask.chat.completions.create({ ...request, tool_choice: 'required', parallel_tool_calls: false });
+        assert.equal(names(any.choices[0].message).length, 1);
+    }
+});
+
+test('a strict tool is called with what its schema allows, or not at all', async () => {
+    const strict = { type: 'function', function: { ...weather.function, strict: true } };
+    const { choices } = await echo.chat.completions.create(said(call_text('weather', { city: 'Paris' }), { tools: [strict] }));
+    assert(['Oslo', 'Rome'].includes(JSON.parse(choices[0].message.tool_calls[0].function.arguments).city));
+    const text = await echo.chat.completions.create(said('Just <b>text</b>.', { tools: [strict] }));
+    assert.equal(text.choices[0].message.content, 'Just <b>text</b>.');
+});
+
+test('the loop of calls and results, run by the client', async () => {
+    const asked = [];
+    const tool = zodFunction({ name: 'weather', parameters: z.object({ city: z.string() }), function: ({ city }) => (asked.push(city), `sunny in ${city}`) });
+    const runner = echo.chat.completions.runTools(said(call_text('weather', { city: 'Oslo' }), { tools: [tool] }));
+    assert.match(await runner.finalContent(), /sunny in Oslo/);
+    assert.deepEqual(asked, ['Oslo']);
 });
 
 // Once the client is gone; with room for a loaded machine, though it should take one step.
