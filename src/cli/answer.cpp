@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "cli/answer_stream.h"
+#include "server/answer_format.h"
 
 namespace kylin::cli {
 
@@ -29,9 +30,10 @@ Answer answer(Session& session, GenerationSpec spec, const Watcher& watcher) {
 
 std::string summary(const Finish& f) {
     const std::string reused = f.usage.n_reused > 0 ? fmt::format(" ({} cached)", f.usage.n_reused) : "";
-    return fmt::format("prompt {} tokens{}, {:.1f} tokens/s; answer {} tokens, {:.1f} tokens/s; {}", f.usage.n_prompt, reused,
-                       prompt_tokens_per_second(f.usage, f.timings), f.usage.n_answer, answer_tokens_per_second(f.usage, f.timings),
-                       name(f.reason));
+    const std::string guessed = f.usage.n_accepted > 0 ? fmt::format(" ({} guessed right)", f.usage.n_accepted) : "";
+    return fmt::format("prompt {} tokens{}, {:.1f} tokens/s; answer {} tokens{}, {:.1f} tokens/s; {}", f.usage.n_prompt, reused,
+                       prompt_tokens_per_second(f.usage, f.timings), f.usage.n_answer, guessed,
+                       answer_tokens_per_second(f.usage, f.timings), name(f.reason));
 }
 
 nlohmann::ordered_json to_json(const Answer& a) {
@@ -39,7 +41,7 @@ nlohmann::ordered_json to_json(const Answer& a) {
     return {{"text", a.text},
             {"tokens", a.tokens},
             {"finish_reason", name(reason)},
-            {"usage", {{"prompt_tokens", usage.n_prompt}, {"cached_tokens", usage.n_reused}, {"answer_tokens", usage.n_answer}}},
+            {"usage", server::to_json(usage)},
             {"timings",
              {{"prompt_seconds", timings.prompt_seconds},
               {"answer_seconds", timings.answer_seconds},

@@ -64,6 +64,10 @@ void SessionOptions::add_to(CLI::App& command) {
         ->check(CLI::Range(1, 1 << 16))
         ->capture_default_str()
         ->group(group);
+    command.add_option("--draft", n_draft, "Tokens to guess ahead from the text so far, where that pays; the answer is the same. 0: off")
+        ->check(CLI::Range(0, 64))
+        ->capture_default_str()
+        ->group(group);
     command.add_option("--numerics", numerics, "fast, layercast (F32 everywhere) or oracle (float64; slow)")
         ->check(CLI::IsMember({"fast", "layercast", "oracle"}))
         ->capture_default_str()
@@ -85,8 +89,9 @@ Session::Session(const SessionOptions& options)
       n_pages(pages_of(options, n_ctx)),
       bytes_of_kv_value(value_bytes(options)),
       math(load_numerics(options, *model, n_pages)),
-      engine(std::make_unique<Engine>(EngineParts{*model, *math, tokenizer},
-                                      EngineOptions{.n_pages = n_pages, .n_sequences = options.n_parallel, .n_ubatch = options.n_ubatch})) {
+      engine(std::make_unique<Engine>(
+          EngineParts{*model, *math, tokenizer},
+          EngineOptions{.n_pages = n_pages, .n_sequences = options.n_parallel, .n_ubatch = options.n_ubatch, .n_draft = options.n_draft})) {
 }
 
 size_t Session::kv_bytes() const {

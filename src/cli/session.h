@@ -19,7 +19,7 @@ struct SessionOptions {
     std::string model;  // empty: the demo model
     int n_ctx = 0;      // 0: the model's own, at most default_ctx
     int n_threads = 0;  // 0: every usable one
-    int n_ubatch = EngineOptions{}.n_ubatch;
+    int n_ubatch = EngineOptions{}.n_ubatch, n_draft = EngineOptions{}.n_draft;
     int n_parallel = 1;  // answers at once
     int n_kv = 0;        // positions of the KV cache, which all answers share; 0: n_parallel contexts, at most default_kv
     std::string numerics = "fast", kv = "f16", isa;

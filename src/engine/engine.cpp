@@ -12,6 +12,8 @@
 namespace kylin {
 namespace {
 
+constexpr int32_t no_guess = -1;
+
 // What only the engine's thread touches.
 class Loop {
 public:
@@ -86,7 +88,7 @@ private:
     }
 
     void step() {
-        const Step step = plan_step(active_, options_.n_ubatch);
+        const Step step = plan_step(active_, options_.n_ubatch, options_.n_draft);
         std::vector<RequestId> ids;
         for (const Step::Part& part : step.parts) ids.push_back(part.sequence->id());
         inbox_.begin_step(std::move(ids));
@@ -110,16 +112,9 @@ private:
                 embed(s, {Stage::final_norm, logits.rows, parts_.model.config().n_embd}, part.output);
                 continue;
             }
-            parts_.math.read_row(logits, part.output, row_);
-            if (!all_finite(row_)) {
-                s.end(FinishReason::error, "non-finite logits");
-                continue;
-            }
-            try {
-                go_on(s);
-            } catch (const InputError& e) {  // of its grammar; the others have nothing to do with it
-                s.end(FinishReason::error, e.what());
-            }
+            s.count_drafted(part.guess.size());
+            const size_t n = part.guess.size();
+            for (size_t i = 0; go_on(s, logits, part.output + static_cast<int>(i), i < n ? part.guess[i] : no_guess); ++i) continue;
         }
     }
 
@@ -131,13 +126,23 @@ private:
         s.accept(std::move(values));
     }
 
-    // With the logits in row_.
-    void go_on(Sequence& s) {
-        const std::optional<grammar::TokenMask> mask = s.allowed();
-        const grammar::TokenMask* allowed = mask ? &*mask : nullptr;
-        const GenerationSpec& spec = s.spec();
-        const int32_t token = sampler_.choose(spec.sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
-        s.accept(token, spec.logprobs ? logprobs_of(row_, token, *spec.logprobs, allowed) : std::vector<TokenLogprob>{});
+    // Accepts the token that `row` leads to. True when that was guessed, so that its own row has run, too, and can be gone on from.
+    bool go_on(Sequence& s, Value logits, int row, int32_t guess) {
+        parts_.math.read_row(logits, row, row_);
+        if (!all_finite(row_)) return s.end(FinishReason::error, "non-finite logits"), false;
+        try {
+            const std::optional<grammar::TokenMask> mask = s.allowed();
+            const grammar::TokenMask* allowed = mask ? &*mask : nullptr;
+            const GenerationSpec& spec = s.spec();
+            const int32_t token = sampler_.choose(spec.sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
+            const bool guessed = token == guess;
+            if (guessed) s.advance_guess();
+            s.accept(token, spec.logprobs ? logprobs_of(row_, token, *spec.logprobs, allowed) : std::vector<TokenLogprob>{});
+            return guessed && !s.ended();
+        } catch (const InputError& e) {  // of its grammar; the others have nothing to do with it
+            s.end(FinishReason::error, e.what());
+            return false;
+        }
     }
 
     void retire_ended() {

@@ -23,8 +23,9 @@ std::string_view name(FinishReason reason);
 
 struct Usage {
     int n_prompt = 0;
-    int n_reused = 0;  // of the prompt, whose keys and values were still in the cache
-    int n_answer = 0;  // end token included
+    int n_reused = 0;                   // of the prompt, whose keys and values were still in the cache
+    int n_answer = 0;                   // end token included
+    int n_drafted = 0, n_accepted = 0;  // tokens that were guessed and run, and those of them that became the answer
 };
 
 struct Timings {

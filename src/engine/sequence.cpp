@@ -40,6 +40,12 @@ std::string Sequence::text_of(int32_t token, bool last) {
     return text;
 }
 
+std::span<const int32_t> Sequence::guess(int n_max, size_t n_answers) {
+    if (n_pending() != 1 || n_answer() == 0) return {};
+    // The last token of the answer is never run.
+    return lookup_.guess(tokens_, static_cast<size_t>(std::min(n_max, n_positions() - n_cached_ - 1)), n_answers);
+}
+
 std::optional<grammar::TokenMask> Sequence::allowed() const {
     if (!grammar_) return std::nullopt;
     return spec().constraint->mask(*grammar_);
@@ -48,6 +54,7 @@ std::optional<grammar::TokenMask> Sequence::allowed() const {
 void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
     if (grammar_ && !spec().constraint->accept(*grammar_, token)) throw InputError("grammar", "a token was chosen that it does not allow");
     tokens_.push_back(token);
+    lookup_.judge(token);
     if (!first_token_) first_token_ = Clock::now();
     const bool ends = is_end(token) || (grammar_ && grammar_->must_end());  // nothing but an end token could follow
     const bool full = n_answer() >= origin_.request.max_tokens();
@@ -75,7 +82,7 @@ Finish Sequence::finish(FinishReason reason, std::string message) const {
     const Clock::time_point now = Clock::now(), admitted = admitted_.value_or(now), first = first_token_.value_or(now);
     return {reason,
             std::move(message),
-            {static_cast<int>(spec().prompt.size()), n_reused_, n_answer()},
+            {static_cast<int>(spec().prompt.size()), n_reused_, n_answer(), n_drafted_, n_accepted_},
             {seconds(origin_.submitted, admitted), seconds(admitted, first), seconds(first, now)}};
 }
 

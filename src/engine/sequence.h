@@ -9,6 +9,7 @@
 
 #include "engine/event.h"
 #include "engine/kept_pages.h"
+#include "engine/prompt_lookup.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
 #include "grammar/constraint.h"
@@ -40,6 +41,11 @@ public:
     std::span<const int32_t> pages() const { return pages_->pages(); }
     void advance(int n) { n_cached_ += n; }  // so many pending tokens are in the cache now
 
+    // What its answer may say next, at most n_max tokens, in a step that n_answers share; nothing before its answer has begun.
+    std::span<const int32_t> guess(int n_max, size_t n_answers);
+    void count_drafted(size_t n) { n_drafted_ += static_cast<int>(n); }
+    void advance_guess() { ++n_cached_, ++n_accepted_; }  // the token to be accepted next is in the cache already
+
     // What its grammar lets come next; nullopt: everything. Throws InputError when that is too expensive to find.
     std::optional<grammar::TokenMask> allowed() const;
     void accept(int32_t token, std::vector<TokenLogprob> logprobs);
@@ -62,6 +68,8 @@ private:
     TextStream text_;
     StopMatcher stops_;
     std::optional<grammar::Matcher> grammar_;
+    PromptLookup lookup_;
+    int n_drafted_ = 0, n_accepted_ = 0;
     bool ended_ = false, failed_ = false;
     std::optional<std::chrono::steady_clock::time_point> admitted_, first_token_;
 };

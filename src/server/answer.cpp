@@ -100,6 +100,8 @@ private:
         for (size_t i = 0; i < gathered_.size(); ++i) {
             const Usage& usage = gathered_[i].finish->usage;
             sum.n_answer += usage.n_answer;
+            sum.n_drafted += usage.n_drafted;
+            sum.n_accepted += usage.n_accepted;
             if (i % static_cast<size_t>(plan_.n_per_prompt) != 0) continue;
             sum.n_prompt += usage.n_prompt;
             sum.n_reused += usage.n_reused;

@@ -6,7 +6,17 @@ Json to_json(const UsageSum& usage) {
     return {{"prompt_tokens", usage.n_prompt},
             {"completion_tokens", usage.n_answer},
             {"total_tokens", usage.n_prompt + usage.n_answer},
-            {"prompt_tokens_details", {{"cached_tokens", usage.n_reused}}}};
+            {"prompt_tokens_details", {{"cached_tokens", usage.n_reused}}},
+            {"completion_tokens_details",
+             {{"accepted_prediction_tokens", usage.n_accepted}, {"rejected_prediction_tokens", usage.n_drafted - usage.n_accepted}}}};
+}
+
+Json to_json(const Usage& usage) {
+    return {{"prompt_tokens", usage.n_prompt},
+            {"cached_tokens", usage.n_reused},
+            {"answer_tokens", usage.n_answer},
+            {"drafted_tokens", usage.n_drafted},
+            {"accepted_tokens", usage.n_accepted}};
 }
 
 Json timings_of(const Finish& finish) {

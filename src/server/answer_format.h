@@ -27,9 +27,10 @@ struct Piece {
 
 // Where OpenAI's API has sums over all choices.
 struct UsageSum {
-    int n_prompt = 0, n_reused = 0, n_answer = 0;
+    int n_prompt = 0, n_reused = 0, n_answer = 0, n_drafted = 0, n_accepted = 0;
 };
 Json to_json(const UsageSum& usage);
+Json to_json(const Usage& usage);  // as our own interfaces have it
 Json timings_of(const Finish& finish);
 
 class AnswerFormat {

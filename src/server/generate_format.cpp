@@ -30,7 +30,7 @@ public:
 private:
     static Json finish(const Finish& f) {
         return {{"finish_reason", name(f.reason)},
-                {"usage", {{"prompt_tokens", f.usage.n_prompt}, {"cached_tokens", f.usage.n_reused}, {"answer_tokens", f.usage.n_answer}}},
+                {"usage", to_json(f.usage)},
                 {"timings", timings_of(f)}};
     }
 

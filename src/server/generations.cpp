@@ -63,6 +63,8 @@ void Generations::count(const Job& job, Choice& choice, const TokenEvent& event)
     ++metrics_.answers[std::string(name(event.finish->reason))];
     metrics_.prompt_tokens += static_cast<uint64_t>(event.finish->usage.n_prompt);
     metrics_.cached_tokens += static_cast<uint64_t>(event.finish->usage.n_reused);
+    metrics_.drafted_tokens += static_cast<uint64_t>(event.finish->usage.n_drafted);
+    metrics_.accepted_tokens += static_cast<uint64_t>(event.finish->usage.n_accepted);
     metrics_.whole_answer.observe(seconds_since(job.begun));
     choice.ended = true;
     --n_choices_;

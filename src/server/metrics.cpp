@@ -51,6 +51,8 @@ std::string Metrics::text(const EngineLoad& load, size_t n_connections, std::str
     counter(out, "kylin_prompt_tokens_total", prompt_tokens, "Tokens of all prompts.");
     counter(out, "kylin_prompt_tokens_cached_total", cached_tokens, "Tokens of prompts that were still in the KV cache.");
     counter(out, "kylin_answer_tokens_total", answer_tokens, "Tokens of all answers.");
+    counter(out, "kylin_draft_tokens_total", drafted_tokens, "Tokens guessed from the text so far, and run beside an answer's own.");
+    counter(out, "kylin_draft_tokens_accepted_total", accepted_tokens, "Of these, the ones that became the answer.");
     gauge(out, "kylin_connections", n_connections, "Open connections.");
     gauge(out, "kylin_answers_running", static_cast<size_t>(load.n_running), "Answers that take part in steps.");
     gauge(out, "kylin_answers_waiting", static_cast<size_t>(load.n_waiting), "Answers that wait for a place.");

@@ -26,7 +26,7 @@ private:
 struct Metrics {
     std::map<std::pair<std::string, int>, uint64_t> http_requests;  // by route and status; unknown paths count as one route
     std::map<std::string, uint64_t, std::less<>> answers;           // by the reason of their end
-    uint64_t prompt_tokens = 0, cached_tokens = 0, answer_tokens = 0, rejected = 0, abandoned = 0;
+    uint64_t prompt_tokens = 0, cached_tokens = 0, answer_tokens = 0, drafted_tokens = 0, accepted_tokens = 0, rejected = 0, abandoned = 0;
     Histogram first_token, inter_token, whole_answer;
 
     // `version` is the program's.

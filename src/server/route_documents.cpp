@@ -64,7 +64,8 @@ constexpr NamedSchema schemas[] = {
         "items": {"type": "object", "required": ["id", "object", "created", "owned_by"]}}}})"},
     {"Usage", R"({"type": "object", "required": ["prompt_tokens", "total_tokens"], "properties": {"prompt_tokens": {"type": "integer"},
         "completion_tokens": {"type": "integer"}, "total_tokens": {"type": "integer"}, "prompt_tokens_details": {"type": "object",
-        "properties": {"cached_tokens": {"type": "integer"}}}}})"},
+        "properties": {"cached_tokens": {"type": "integer"}}}, "completion_tokens_details": {"type": "object",
+        "additionalProperties": {"type": "integer"}}}})"},
     {"ChatCompletion", R"({"type": "object", "required": ["id", "object", "created", "model", "choices", "usage"],
         "properties": {"object": {"const": "chat.completion"}, "usage": {"$ref": "#/components/schemas/Usage"}, "choices": {"type": "array",
         "items": {"type": "object", "required": ["index", "message", "logprobs", "finish_reason"], "properties": {

@@ -23,7 +23,7 @@ KYLIN = None
 FOLDER = tempfile.TemporaryDirectory()
 MODEL = pathlib.Path(FOLDER.name) / "tiny.gguf"
 N_CTX = 512
-SUMMARY = re.compile(r"prompt \d+ tokens(?: \(\d+ cached\))?, [\d.]+ tokens/s; answer \d+ tokens, [\d.]+ tokens/s; \w+")
+SUMMARY = re.compile(r"prompt \d+ tokens(?: \(\d+ cached\))?, [\d.]+ tokens/s; answer \d+ tokens(?: \(\d+ guessed right\))?, [\d.]+ tokens/s; \w+")
 
 
 def kylin(*args, text_in="", timeout=120, env=None):
@@ -74,7 +74,9 @@ class Errors(unittest.TestCase):
         self.check(run("--raw", "-", text_in="7" * 1000), 1, "prompt", 1000, N_CTX)
         self.check(run("--raw", "-", text_in="7" * N_CTX), 1, "prompt", N_CTX)
         done = run("--raw", "--json", "-", text_in="7" * (N_CTX - 1))
-        self.assertEqual(json.loads(done.stdout)["usage"], {"prompt_tokens": N_CTX - 1, "cached_tokens": 0, "answer_tokens": 1})
+        usage = json.loads(done.stdout)["usage"]
+        self.assertEqual(
+            usage, {"prompt_tokens": N_CTX - 1, "cached_tokens": 0, "answer_tokens": 1, "drafted_tokens": 0, "accepted_tokens": 0})
         self.check(run("--raw", ""), 1, "prompt", "empty")
         self.check(run(), 1, "prompt", "empty")
         self.check(kylin("run", "-m", MODEL, "-c", 1 << 20, "x"), 1, "--ctx", 1 << 20)
@@ -155,6 +157,17 @@ class Run(unittest.TestCase):
         tokens = answer(prompt)["tokens"]
         for options in (["-t", 1], ["-t", 3], ["--ubatch", 1], ["--ubatch", 33]):
             self.assertEqual(answer(*options, prompt)["tokens"], tokens, options)
+
+    def test_the_answer_does_not_depend_on_guesses(self):
+        n_accepted = 0
+        for seed in range(8):
+            # Strong biases make a random model repeat itself, and now and then not.
+            options = ["--seed", seed, "--temperature", 1, "--ignore-eos", "--logit-bias", "5=9", "--logit-bias", "6=6"]
+            plain, guessed = (answer(*options, "--draft", n, "Hello") for n in (0, 7))
+            self.assertEqual(guessed["tokens"], plain["tokens"])
+            self.assertEqual(plain["usage"]["drafted_tokens"], 0)
+            n_accepted += guessed["usage"]["accepted_tokens"]
+        self.assertGreater(n_accepted, 8)
 
     def test_every_numerics_answers(self):
         for numerics in ("fast", "layercast", "oracle"):

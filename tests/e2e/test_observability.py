@@ -69,6 +69,18 @@ class Metrics(WithServer):
         version = json.loads(self.server.ask("GET", "/")[1])["server"].removeprefix("kylin ")
         self.assertEqual(after[f'kylin_build_info{{version="{version}"}}'], 1)
 
+    def test_they_count_guesses(self):
+        before = self.values()
+        # Strongly biased, a random model repeats itself.
+        usage = self.server.post("/generate", {"prompt": "Hello", "max_tokens": 60, "ignore_eos": True, "temperature": 1, "seed": 1,
+                                               "logit_bias": {"5": 9, "6": 6}})["usage"]
+        self.assertGreater(usage["accepted_tokens"], 0)
+        self.assertGreaterEqual(usage["drafted_tokens"], usage["accepted_tokens"])
+        self.server.wait_idle()
+        after = self.values()
+        for name, field in {"kylin_draft_tokens_total": "drafted_tokens", "kylin_draft_tokens_accepted_total": "accepted_tokens"}.items():
+            self.assertEqual(after[name] - before[name], usage[field])
+
     def test_gauges_follow_what_runs(self):
         busy = [self.server.start_long() for _ in range(6)]
         self.server.wait_for(lambda s: (s["running"], s["waiting"]) == (4, 2), "busy")

@@ -119,6 +119,63 @@ TEST(Engine, AnswersDoNotDependOnCompanyChunksOrOrder) {
     }
 }
 
+// Says again what was said `period` tokens before, but now and then something else.
+Script loops(size_t period) {
+    return [=](const Tokens& prefix, std::span<float> logits) {
+        babble(prefix, logits);
+        uint64_t hash = prefix.size();
+        for (const int32_t token : prefix) hash = hash * 31 + static_cast<uint64_t>(token);
+        if (prefix.size() > period && hash % 16 != 0) logits[static_cast<size_t>(prefix[prefix.size() - period])] += 9;
+    };
+}
+
+TEST(Engine, AnswersDoNotDependOnGuesses) {
+    std::vector<GenerationSpec> specs = {babbling(40, 0), babbling(63, 1), babbling(64, 2), babbling(65, 3), babbling(200, 4)};
+    for (GenerationSpec& spec : specs) spec.max_tokens += 60;
+    specs[1].stop = {"c"};
+    specs[2].logprobs = 2;
+    specs[3].sampling.frequency_penalty = 0.1;
+    specs[4].sampling.temperature = 0;
+    std::vector<Answer> plain;
+    for (const GenerationSpec& spec : specs) plain.push_back(Bench({.n_pages = 8, .n_draft = 0}, loops(9)).run(spec));
+    for (const EngineOptions& options :
+         {EngineOptions{.n_pages = 8, .n_draft = 1}, EngineOptions{.n_pages = 8, .n_ubatch = 3, .n_draft = 7},
+          EngineOptions{.n_pages = 60, .n_sequences = 5, .n_draft = 30}}) {
+        Bench bench(options, loops(9));
+        std::vector<Bench::Running> running;
+        for (const GenerationSpec& spec : specs) running.push_back(bench.start(spec));
+        int n_accepted = 0, n_rejected = 0;
+        for (size_t i = 0; i < specs.size(); ++i) {
+            const Answer answer = running[i].answer.get();
+            EXPECT_EQ(answer, plain[i]) << "request " << i;
+            EXPECT_EQ(answer.finish.usage.n_answer, plain[i].finish.usage.n_answer);
+            EXPECT_EQ(answer.finish.reason, plain[i].finish.reason);
+            ASSERT_EQ(answer.logprobs.size(), plain[i].logprobs.size());
+            for (size_t t = 0; t < answer.logprobs.size(); ++t) EXPECT_EQ(answer.logprobs[t][1].logprob, plain[i].logprobs[t][1].logprob);
+            n_accepted += answer.finish.usage.n_accepted;
+            n_rejected += answer.finish.usage.n_drafted - answer.finish.usage.n_accepted;
+        }
+        EXPECT_GT(n_accepted, 20);
+        EXPECT_GT(n_rejected, 0);
+    }
+}
+
+TEST(Engine, RightGuessesSaveSteps) {
+    Bench bench({.n_pages = 8},
+                [](const Tokens& prefix, std::span<float> logits) { logits[static_cast<size_t>(prefix[prefix.size() - 4])] = 1; });
+    const Answer answer = bench.run({.prompt = prompt(20, 1), .max_tokens = 100});
+    EXPECT_EQ(answer.finish.usage.n_answer, 100);
+    EXPECT_LT(bench.model.batches().size(), 30u);
+    // What was guessed and not taken leaves no trace: the next turn goes on from the cache.
+    Tokens next = prompt(20, 1);
+    next.insert(next.end(), answer.tokens.begin(), answer.tokens.end());
+    const Answer after = bench.run({.prompt = next, .max_tokens = 9});
+    EXPECT_GT(after.finish.usage.n_reused, 110);
+    EXPECT_EQ(after, Bench({.n_pages = 8, .n_draft = 0}, [](const Tokens& prefix, std::span<float> logits) {
+                         logits[static_cast<size_t>(prefix[prefix.size() - 4])] = 1;
+                     }).run({.prompt = next, .max_tokens = 9}));
+}
+
 TEST(Engine, EndsAtTheEndTokenWhichIsNotShown) {
     Bench bench({.n_pages = 4}, speech(fake_tokenizer(), "Hello, world", 3));
     const Answer answer = bench.run({.prompt = {1, 2, 3}});

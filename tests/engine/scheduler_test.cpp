@@ -66,8 +66,9 @@ RC_GTEST_PROP(Scheduler, PlansEveryStepWithinItsRules, ()) {
     RC_ASSERT(step.parts.size() == s.size());
     int largest_cut = max_rows, n_outputs = 0;
     for (size_t i = 0; i < step.parts.size(); ++i) {
-        const auto& [sequence, n_rows, output] = step.parts[i];
+        const auto& [sequence, n_rows, output, guess] = step.parts[i];
         const Chunk& chunk = step.batch.chunks[i];
+        RC_ASSERT(guess.empty());  // no answer has begun
         RC_ASSERT(n_rows >= 1 && n_rows <= sequence->n_pending());
         RC_ASSERT(chunk.first_row == row && chunk.n_rows == n_rows && chunk.first_position == sequence->n_cached());
         for (int r = 0; r < n_rows; ++r)
@@ -85,6 +86,52 @@ RC_GTEST_PROP(Scheduler, PlansEveryStepWithinItsRules, ()) {
     RC_ASSERT(step.batch.outputs.size() == static_cast<size_t>(n_outputs));
     // Nobody gets more than one row above a sequence that was cut short.
     for (const auto& part : step.parts) RC_ASSERT(part.n_rows <= largest_cut + 1);
+}
+
+// An answer with so many tokens of a loop of three in the cache, and room for so many more.
+std::unique_ptr<Sequence> looping(PagePool& pool, int n_cached, int n_room) {
+    Tokens tokens(static_cast<size_t>(n_cached));
+    for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(i % 3);
+    GenerationRequest request({.prompt = tokens, .max_tokens = n_room + 1}, {.n_vocab = 1 << 20, .n_ctx = 1 << 20});
+    auto sequence = std::make_unique<Sequence>(Sequence::Origin{0, std::move(request), [](const TokenEvent&) {}, {}}, tokenizer());
+    PageTable pages(pool);
+    EXPECT_TRUE(pages.resize(pages_for(n_cached + n_room)));
+    sequence->admit({{}, std::move(pages)});
+    sequence->advance(n_cached);
+    sequence->accept(n_cached % 3, {});
+    return sequence;
+}
+
+TEST(Scheduler, RunsGuessesWithTheirLogitsBesideTheAnswer) {
+    PagePool pool(100);
+    Sequences s;
+    s.push_back(pending(pool, 50));
+    s.push_back(looping(pool, 30, 20));
+    const Step step = plan_step(s, 40, 7);
+    ASSERT_EQ(step.parts[0].sequence, s[1].get());
+    EXPECT_EQ(step.parts[0].n_rows, 1);
+    const auto n_guess = static_cast<int>(step.parts[0].guess.size());
+    ASSERT_GT(n_guess, 0);
+    Tokens rows, outputs;
+    for (int i = 0; i <= n_guess; ++i) rows.push_back(i % 3), outputs.push_back(i);
+    EXPECT_EQ(Tokens(step.batch.tokens.begin(), step.batch.tokens.begin() + n_guess + 1), rows);
+    EXPECT_EQ(step.batch.outputs, outputs);
+    EXPECT_EQ(step.batch.chunks[0].n_rows, n_guess + 1);
+    EXPECT_EQ(step.batch.chunks[1].first_row, n_guess + 1);
+    EXPECT_EQ(step.batch.rows(), 40);  // the prompt takes what is left
+}
+
+TEST(Scheduler, GuessesWithinItsRowsAndTheRoomOfTheAnswer) {
+    PagePool pool(100);
+    for (const auto& [n_room, max_rows, n_draft] : {std::tuple{0, 40, 7}, {1, 40, 7}, {20, 1, 7}, {20, 2, 7}, {20, 40, 0}, {20, 40, 1}}) {
+        Sequences s;
+        s.push_back(looping(pool, 30, n_room));
+        if (s[0]->ended()) continue;
+        const Step step = plan_step(s, max_rows, n_draft);
+        const int most = std::min({n_room - 1, max_rows - 1, n_draft});
+        EXPECT_LE(static_cast<int>(step.parts[0].guess.size()), most);
+        EXPECT_EQ(step.parts[0].guess.empty(), most == 0);
+    }
 }
 
 }  // namespace
