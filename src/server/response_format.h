@@ -1,6 +1,7 @@
 // response_format: what a client asks of the answer's form. docs/structured-output.md says what is honoured.
 #pragma once
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "grammar/answers.h"
@@ -12,6 +13,7 @@ namespace kylin::server {
 struct ResponseFormat {
     enum class Kind : uint8_t { text, json_object, json_schema } kind = Kind::text;
     Json schema = {};
+    std::string schema_field = {};  // where the request has it
 };
 
 // Throws InputError.

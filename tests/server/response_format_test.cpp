@@ -44,6 +44,14 @@ TEST(ResponseFormat, HasThreeKinds) {
     EXPECT_FALSE(accepts(schema, R"({"m": 1})"));
 }
 
+// As llama.cpp's clients write it.
+TEST(ResponseFormat, TakesASchemaBesideJsonObject) {
+    EXPECT_TRUE(accepts(R"({"type": "json_object", "schema": {"const": "42"}})", R"("42")"));
+    EXPECT_FALSE(accepts(R"({"type": "json_object", "schema": {"const": "42"}})", "{}"));
+    EXPECT_TRUE(accepts(R"({"type": "json_object", "schema": null})", "{}"));
+    EXPECT_EQ(refusal(R"({"type": "json_object", "schema": {"type": 123}})").substr(0, 22), "response_format.schema");
+}
+
 TEST(ResponseFormat, LeavesRoomForThoughts) {
     const char* format = R"({"type": "json_object"})";
     const std::string think = {grammar::marker_byte, '<', 't', 'h', 'i', 'n', 'k', '>'}, rest = "\nso {\n</think>\n\n{}";
