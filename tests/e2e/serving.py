@@ -21,11 +21,11 @@ LONG = {"prompt": "Hello", "max_tokens": 1000, "ignore_eos": True, "temperature"
 class Server:
     """A running server on a port of its own."""
 
-    def __init__(self, *args, model=None):
+    def __init__(self, *args, model=None, threads=2):
         model = ["-m", str(MODEL), "-c", str(N_CTX)] if model is None else model
         # A file: a pipe that nobody reads would fill up with the log, and stop the server.
         self.log = tempfile.NamedTemporaryFile(dir=FOLDER.name)
-        self.process = subprocess.Popen([kylin, "serve", "--port", "0", "-t", "2", *model, *map(str, args)], stderr=self.log,
+        self.process = subprocess.Popen([kylin, "serve", "--port", "0", "-t", str(threads), *model, *map(str, args)], stderr=self.log,
                                         stdout=subprocess.DEVNULL)
         end = time.monotonic() + 60
         while self.read_log().count("\n") < 4:
