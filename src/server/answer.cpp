@@ -41,7 +41,7 @@ public:
 
 private:
     void take(size_t index, const TokenEvent& event) {
-        if (event.finish && (event.finish->reason == FinishReason::error || event.finish->reason == FinishReason::cancelled))
+        if (event.finish && (is_error(event.finish->reason) || event.finish->reason == FinishReason::cancelled))
             return fail_as(*event.finish);
         Piece piece = piece_of(index, event);
         if (plan_.stream) send(plan_.format->chunks(index, piece));

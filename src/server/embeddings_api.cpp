@@ -92,7 +92,7 @@ private:
     void take(size_t i, const TokenEvent& event) {
         const Finish& finish = event.finish.value();
         if (finish.reason == FinishReason::cancelled) return fail(503, "the server is ending");
-        if (finish.reason == FinishReason::error) return fail(500, finish.message);
+        if (is_error(finish.reason)) return fail(500, finish.message);
         vectors_[i] = scaled_to_length_1(event.embedding);
         n_tokens_ += finish.usage.n_prompt;
         // The place that this text has just left is free: the queue cannot be full.
