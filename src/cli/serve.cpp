@@ -25,7 +25,7 @@ struct Settings {
     server::AccessRules access;
     std::string name, config;
     int n_queue = 64;
-    bool insecure = false, quiet = false;
+    bool insecure = false, quiet = false, watch = false;
     bool print_api = false, print_openapi = false;
 };
 
@@ -92,7 +92,8 @@ void serve(Settings settings) {
                                     .masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(session.tokenizer)),
                                     .defaults = recommended_sampling(session.file),
                                     .n_parallel = settings.session.n_parallel,
-                                    .n_queue = settings.n_queue};
+                                    .n_queue = settings.n_queue,
+                                    .watch = settings.watch};
     server::Routes routes(model, settings.access, make_log(settings.quiet));
     server::HttpServer server(settings.http, routes);
     routes.connect([&server] { return server.poster(); }, [&server] { return server.n_connections(); });
@@ -148,6 +149,8 @@ void add_server_options(CLI::App& command, Settings& settings) {
     command.add_option("--drain-seconds", settings.http.drain_seconds, "What runs may go on for so long after the first SIGTERM")
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str()
+        ->group(group);
+    command.add_flag("--watch", settings.watch, "Watch the values of every answer for GET /numerics, not only of those that ask for it")
         ->group(group);
     command.add_flag("--quiet", settings.quiet, "Do not log requests")->group(group);
 }

@@ -71,8 +71,9 @@ public:
 private:
     void start_next() {
         const size_t i = n_started_;
-        tickets_[i] = context_.generations.start(
-            id_, {std::move(requests_[i])}, [self = shared_from_this(), i](size_t, const TokenEvent& event) { self->on_event(i, event); });
+        tickets_[i] =
+            context_.generations.start({id_, id_}, {std::move(requests_[i])},
+                                       [self = shared_from_this(), i](size_t, const TokenEvent& event) { self->on_event(i, event); });
         ++n_started_;
     }
 

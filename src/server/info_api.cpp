@@ -53,7 +53,7 @@ void get_models(ApiContext& context, const Asked& asked) {
 void get_openapi(ApiContext& context, const Asked& asked) { respond(asked, openapi_document(context.model.version)); }
 
 void get_metrics(ApiContext& context, const Asked& asked) {
-    asked.exchange->respond({.body = context.metrics.text(context.model.engine.load(), context.n_connections(), context.model.version),
+    asked.exchange->respond({.body = context.metrics.text(context.model.engine.load(), context.watched, context.n_connections(), context.model.version),
                              .content_type = "text/plain; version=0.0.4; charset=utf-8"});
 }
 

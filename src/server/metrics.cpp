@@ -16,7 +16,8 @@ void counter(std::string& out, std::string_view name, uint64_t value, std::strin
     out += fmt::format("{} {}\n", name, value);
 }
 
-void gauge(std::string& out, std::string_view name, size_t value, std::string_view help) {
+template <class Number>
+void gauge(std::string& out, std::string_view name, Number value, std::string_view help) {
     head(out, name, "gauge", help);
     out += fmt::format("{} {}\n", name, value);
 }
@@ -37,7 +38,7 @@ void Histogram::write(std::string& out, std::string_view name, std::string_view 
     out += fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name, total, sum_);
 }
 
-std::string Metrics::text(const EngineLoad& load, size_t n_connections, std::string_view version) const {
+std::string Metrics::text(const EngineLoad& load, const WatchedAnswers& watched, size_t n_connections, std::string_view version) const {
     std::string out;
     head(out, "kylin_build_info", "gauge", "Always 1; the label tells the program's version.");
     out += fmt::format("kylin_build_info{{version=\"{}\"}} 1\n", version);
@@ -59,6 +60,8 @@ std::string Metrics::text(const EngineLoad& load, size_t n_connections, std::str
     gauge(out, "kylin_kv_pages", static_cast<size_t>(load.n_pages), "Pages of the KV cache, 64 positions each.");
     gauge(out, "kylin_kv_pages_used", static_cast<size_t>(load.n_pages_used), "Pages of running answers.");
     gauge(out, "kylin_kv_pages_kept", static_cast<size_t>(load.n_pages_kept), "Pages of ended answers, given up when others need them.");
+    counter(out, "kylin_watched_answers_total", watched.n_total(), "Answers whose values were watched.");
+    gauge(out, "kylin_f16_headroom_bits", watched.least_headroom(), "Bits left before F16 overflows, least of all watched answers.");
     first_token.write(out, "kylin_time_to_first_token_seconds", "From the request to its first token.");
     inter_token.write(out, "kylin_inter_token_seconds", "Between two tokens of one answer.");
     whole_answer.write(out, "kylin_answer_seconds", "From the request to the end of its answer.");

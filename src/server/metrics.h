@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/engine.h"
+#include "server/watched.h"
 
 namespace kylin::server {
 
@@ -30,7 +31,7 @@ struct Metrics {
     Histogram first_token, inter_token, whole_answer;
 
     // `version` is the program's.
-    std::string text(const EngineLoad& load, size_t n_connections, std::string_view version) const;
+    std::string text(const EngineLoad& load, const WatchedAnswers& watched, size_t n_connections, std::string_view version) const;
 };
 
 }  // namespace kylin::server

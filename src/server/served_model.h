@@ -24,6 +24,7 @@ struct ServedModel {
     Sampling defaults;                                // for what a request leaves out
     int n_parallel;                                   // answers at once
     int n_queue;                                      // and so many more may wait
+    bool watch = false;                               // every answer, not only those that ask for it
 };
 
 }  // namespace kylin::server
