@@ -14,15 +14,6 @@ namespace {
 
 constexpr int32_t no_guess = -1;
 
-// A probe for the time of one pass.
-struct Attached {
-    Attached(Numerics& watched, Probe& probe) : math(watched) { math.attach(&probe); }
-    ~Attached() { math.attach(nullptr); }
-    Attached(const Attached&) = delete;
-    Attached& operator=(const Attached&) = delete;
-    Numerics& math;
-};
-
 // What only the engine's thread touches.
 class Loop {
 public:

@@ -30,10 +30,12 @@ Generations::Ticket Generations::start(Names names, std::vector<GenerationReques
         for (GenerationRequest& request : requests) {
             const size_t index = job.choices.size();
             const int n_prompt = static_cast<int>(request.spec().prompt.size());
+            std::optional<GenerationSpec> audited;
+            if (observers_.audit && !request.spec().embed && observers_.audit->picks_next()) audited = request.spec();
             const RequestId id = engine_.submit(std::move(request), [this, post = make_poster_(), ticket, index](const TokenEvent& event) {
                 post([this, ticket, index, event] { on_event(ticket, index, event); });
             });
-            job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun});
+            job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun, .audited = std::move(audited)});
             ++n_choices_;
         }
     } catch (...) {
@@ -55,6 +57,7 @@ void Generations::cancel(Ticket ticket) {
 void Generations::count(Job& job, Choice& choice, const TokenEvent& event) {
     if (event.token) {
         ++choice.n_answer;
+        if (choice.audited) choice.answer.push_back(*event.token);
         ++observers_.metrics.answer_tokens;
         (choice.n_answer == 1 ? observers_.metrics.first_token : observers_.metrics.inter_token).observe(seconds_since(choice.last_token));
         choice.last_token = Clock::now();
@@ -72,6 +75,8 @@ void Generations::count(Job& job, Choice& choice, const TokenEvent& event) {
     job.usage.n_prompt += finish.usage.n_prompt;
     job.usage.n_reused += finish.usage.n_reused;
     job.usage.n_answer += finish.usage.n_answer;
+    const bool whole = finish.reason == FinishReason::stop || finish.reason == FinishReason::length;
+    if (choice.audited && whole) observers_.audit->submit(std::move(*choice.audited), std::move(choice.answer));
     if (!finish.activations) return;
     if (!job.activations) job.activations.emplace();
     job.activations->add(*finish.activations);

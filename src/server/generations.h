@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "server/audit.h"
 #include "server/metrics.h"
 #include "server/watched.h"
 
@@ -21,6 +22,7 @@ struct QueueFull {};
 struct Observers {
     Metrics& metrics;
     WatchedAnswers& watched;
+    Audit* audit = nullptr;  // off
 };
 
 class Generations {
@@ -58,6 +60,8 @@ private:
         int n_prompt, n_answer = 0;
         Clock::time_point last_token;
         bool ended = false;
+        std::optional<GenerationSpec> audited;  // what was asked, where the answer is to be audited
+        std::vector<int32_t> answer = {};       // and only there
     };
     struct Job {
         Names names;

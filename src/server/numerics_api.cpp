@@ -1,4 +1,5 @@
 // GET /numerics: what the values of an answer were like, in the format kylin.numerics/1 (docs/web-page.md has its grammar).
+#include <cmath>
 #include <fmt/format.h>
 
 #include "server/api.h"
@@ -38,6 +39,24 @@ Json to_json(const WatchedAnswer& answer) {
             {"not_finite", std::move(not_finite)}};
 }
 
+// null where nothing was compared, or where a value is not finite.
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+
+Json to_json(const AuditFigures& audit) {
+    const parity::Audited& sum = audit.sum;
+    Json worst;
+    if (sum.worst)
+        worst = {{"stage", info(sum.worst->at.stage).name},
+                 {"layer", layer_of(sum.worst->at.stage, static_cast<size_t>(sum.worst->at.layer))},
+                 {"relative_error", number(sum.worst->relative_error)}};
+    return {{"share", audit.share},         {"requests", audit.requests},
+            {"waiting", audit.waiting},     {"dropped", audit.dropped},
+            {"too_long", audit.too_long},   {"not_reproduced", audit.not_reproduced},
+            {"tokens", sum.n_tokens},       {"kl_mean", number(sum.kl_sum / sum.n_tokens)},
+            {"kl_max", number(sum.kl_max)}, {"top1_agreement", number(static_cast<double>(sum.n_same_top) / sum.n_tokens)},
+            {"worst", std::move(worst)}};
+}
+
 const WatchedAnswer* asked_for(const ApiContext& context, const HttpRequest& request) {
     const std::string_view id = request.query("id");
     if (id.empty()) return context.watched.last();
@@ -56,7 +75,7 @@ void get_numerics(ApiContext& context, const Asked& asked) {
                        {"model", {{"name", context.model.name}, {"n_layer", context.model.config.n_layer}}},
                        {"stages", stages()},
                        {"answer", answer ? to_json(*answer) : Json()},
-                       {"audit", nullptr}};
+                       {"audit", context.model.audit ? to_json(context.model.audit->figures()) : Json()}};
     asked.exchange->respond({.body = dump(json) + "\n"});
 }
 

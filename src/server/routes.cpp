@@ -60,7 +60,7 @@ Routes::Routes(const ServedModel& model, AccessRules rules, Log log)
     : model_(model),
       rules_(std::move(rules)),
       log_(std::move(log)),
-      generations_(model.engine, {metrics_, watched_}, static_cast<size_t>(model.n_parallel + model.n_queue)),
+      generations_(model.engine, {metrics_, watched_, model.audit}, static_cast<size_t>(model.n_parallel + model.n_queue)),
       context_{model_, metrics_, generations_, watched_, {}, {}} {
     for (const RouteEntry& entry : entries) context_.routes.push_back(fmt::format("{} {}", entry.method, entry.path));
 }

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import sys
 import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
@@ -199,6 +200,116 @@ class Numerics(unittest.TestCase):
         answer = self.numerics(id)["answer"]
         self.assertTrue(2 < answer["answer_tokens"] < LONG["max_tokens"])
         self.assertEqual(self.server.metric("kylin_watched_answers_total"), before + 1)
+
+
+def audited(server, bodies):
+    """The audit's figures when it has caught up."""
+    answers = [server.post("/generate", body) for body in bodies]
+    end = time.monotonic() + 120
+    while (figures := server.get("/numerics")["audit"])["waiting"] > 0:
+        assert time.monotonic() < end, figures
+        time.sleep(0.02)
+    return answers, figures
+
+
+QUESTIONS = [
+    {"prompt": "What is the capital of France?", "max_tokens": 40},
+    {"prompt": "Hello, how are you?", "max_tokens": 40, "temperature": 1.2, "seed": 7, "top_k": 0, "top_p": 1, "repetition_penalty": 1.3},
+    {"prompt": "Tell me a story", "max_tokens": 40, "ignore_eos": True, "temperature": 0},
+    {"prompt": "Stop here", "max_tokens": 40, "stop": [" "], "logit_bias": {"300": 3}, "n": 1},
+]
+SHAPED = {"type": "json_schema", "json_schema": {"name": "city", "schema": {"enum": ["Berlin", "Paris"]}}}
+
+
+class Audit(unittest.TestCase):
+    def test_served_answers_are_those_of_the_oracle_nearly(self):
+        found = {}
+        for kv in ("f32", "f16", "q8_0"):
+            server = Server("--audit", 1, "--kv", kv, model=[])
+            self.assertIn("audit: 1 of the answers, up to 1024 tokens each, in up to", server.announced)
+            answers, figures = audited(server, QUESTIONS)
+            self.assertEqual(figures["requests"], len(QUESTIONS))
+            self.assertEqual([figures[name] for name in ("share", "dropped", "too_long", "not_reproduced")], [1, 0, 0, 0])
+            self.assertEqual(figures["tokens"], sum(a["usage"]["answer_tokens"] for a in answers))
+            self.assertEqual(server.metric("kylin_audit_tokens_total"), figures["tokens"])
+            self.assertEqual(server.metric("kylin_audit_requests_total"), len(QUESTIONS))
+            self.assertEqual(server.metric("kylin_audit_kl_nats_max"), figures["kl_max"])
+            self.assertLessEqual(figures["kl_mean"], figures["kl_max"])
+            worst = figures["worst"]
+            self.assertEqual(server.metric(f'kylin_audit_worst_stage_relative_error{{stage="{worst["stage"]}",layer="{worst["layer"]}"}}'),
+                             worst["relative_error"])
+            found[kv] = figures
+            self.assertEqual(server.stop()[0], 0)
+        # A coarser cache is seen, and where: F16 rounds 2^13 times coarser than F32, Q8_0 2^3 times coarser than F16.
+        self.assertGreater(found["f16"]["kl_mean"], 10 * found["f32"]["kl_mean"])
+        self.assertGreater(found["q8_0"]["kl_mean"], 10 * found["f16"]["kl_mean"])
+        self.assertEqual((found["q8_0"]["worst"]["stage"], found["f16"]["worst"]["stage"]), ("attn_heads", "attn_heads"))
+        self.assertEqual(found["f16"]["top1_agreement"], 1)
+
+    def test_the_oracle_agrees_with_itself(self):
+        server = Server("--audit", 1, "--numerics", "oracle", model=[])
+        _, figures = audited(server, QUESTIONS[:1])
+        self.assertLess(figures["kl_max"], 1e-12)  # its logits are read as F32
+        self.assertEqual((figures["top1_agreement"], figures["worst"], figures["not_reproduced"]), (1, None, 0))
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_every_kind_of_answer_is_reproduced(self):
+        server = Server("--audit", 1, model=[])
+        chat = {"messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 60}
+        server.post("/v1/chat/completions", {**chat, "n": 2, "temperature": 1})
+        server.post("/v1/chat/completions", {**chat, "response_format": SHAPED, "temperature": 1.5, "chat_template_kwargs": {"enable_thinking": False}})
+        server.post("/v1/completions", {"prompt": ["One", "Two"], "max_tokens": 5, "logprobs": 2})
+        server.post("/v1/embeddings", {"input": "not an answer"})
+        server.events("/generate_stream", {"prompt": "Hello", "max_tokens": 30, "stop": ["fine"]})
+        _, figures = audited(server, [])
+        self.assertEqual((figures["requests"], figures["not_reproduced"], figures["dropped"]), (6, 0, 0))
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_bits_do_not_depend_on_it(self):
+        given = []
+        for options in ([], ["--audit", 1]):
+            server = Server(*options)
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                given.append(list(pool.map(lambda i: server.post("/generate", {"prompt": f"Story {i} " * (1 + i), "max_tokens": 40, "seed": i,
+                                                                               "temperature": 0.9, "ignore_eos": True})["tokens"], range(16))))
+            if options:
+                self.assertLess(self.health_seconds(server), 0.5)  # of ten: it neither waits for the audit nor for the engine
+            self.assertEqual(server.stop()[0], 0)
+        self.assertEqual(given[0], given[1])
+
+    def health_seconds(self, server):
+        begun = time.monotonic()
+        for _ in range(10):
+            server.get("/health")
+        return time.monotonic() - begun
+
+    def test_too_much_and_too_long_is_left_out(self):
+        server = Server("--audit", 1, "--audit-tokens", 50)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda i: server.post("/generate", {"prompt": "Hi", "raw": True, "max_tokens": 45, "seed": i, "temperature": 1, "ignore_eos": True}), range(40)))
+        server.post("/generate", {"prompt": "Hi", "raw": True, "max_tokens": 60, "ignore_eos": True})
+        figures = server.get("/numerics")["audit"]
+        self.assertEqual(figures["too_long"], 1)
+        self.assertEqual(server.metric('kylin_audit_skipped_total{reason="long"}'), 1)
+        self.assertLessEqual(figures["waiting"], 9)  # 8, and the one in hand
+        self.assertEqual(figures["requests"] + figures["waiting"] + figures["dropped"], 40)
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_a_share_is_chosen(self):
+        server = Server("--audit", 0.25, "--audit-tokens", 20)
+        for i in range(200):
+            server.post("/generate", {"prompt": "Hi", "raw": True, "max_tokens": 1})
+        figures = server.get("/numerics")["audit"]
+        chosen = figures["requests"] + figures["waiting"] + figures["dropped"]
+        self.assertTrue(20 <= chosen <= 80, chosen)  # 50 +- 5 standard deviations of 6.1
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_it_ends_in_the_middle_of_an_audit(self):
+        server = Server("--audit", 1)
+        server.post("/generate", {**LONG, "max_tokens": 900})
+        begun = time.monotonic()
+        self.assertEqual(server.stop()[0], 0)
+        self.assertLess(time.monotonic() - begun, 10)
 
 
 if __name__ == "__main__":
