@@ -70,6 +70,7 @@ const WatchedAnswer* asked_for(const ApiContext& context, const HttpRequest& req
 }  // namespace
 
 void get_numerics(ApiContext& context, const Asked& asked) {
+    asked.exchange->add_field("Vary", "Accept");  // browsers get a page here
     const WatchedAnswer* answer = asked_for(context, asked.request);
     const Json json = {{"format", "kylin.numerics/1"},
                        {"model", {{"name", context.model.name}, {"n_layer", context.model.config.n_layer}}},

@@ -44,7 +44,8 @@ export class FakeServer {
 
     async handle(request, response) {
         const path = request.url.split('?')[0];
-        const file = path === '/' ? 'chat.html' : path.slice(1);
+        const pages = { '/': 'chat.html', ...(request.headers.accept?.includes('text/html') && { '/numerics': 'numerics.html' }) };
+        const file = pages[path] ?? path.slice(1);
         if (/^(chat\.html|numerics\.html|assets\/\w+\.(js|css))$/.test(file)) {
             response.writeHead(200, { 'Content-Type': types[file.split('.').pop()], 'Content-Security-Policy': this.policy, 'X-Content-Type-Options': 'nosniff' });
             return response.end(readFileSync(join(this.web, 'dist', file)));

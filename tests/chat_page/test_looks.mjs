@@ -90,7 +90,7 @@ for (const [scheme, width, height] of shapes) {
         }
     });
 
-    harness.test(`the numerics, ${scheme}, ${width} wide`, { scheme, width, height, path: 'numerics.html' }, async (page) => {
+    harness.test(`the numerics, ${scheme}, ${width} wide`, { scheme, width, height, path: 'numerics' }, async (page) => {
         for (const [variant, n_layer] of [['well', 4], ['ill', 28], ['idle', 4]]) {
             server.numerics = sample(n_layer, variant);
             await page.click('.top button', 'Refresh');
@@ -103,7 +103,7 @@ for (const [scheme, width, height] of shapes) {
     });
 }
 
-harness.test('the numerics are read by keyboard', { path: 'numerics.html' }, async (page) => {
+harness.test('the numerics are read by keyboard', { path: 'numerics' }, async (page) => {
     server.numerics = sample(28, 'ill');
     await page.click('.top button', 'Refresh');
     await page.until(`document.querySelector('[data-cell]')`);

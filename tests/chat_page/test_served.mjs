@@ -52,7 +52,7 @@ async function set(page, settings) {
     await page.until(`!document.querySelector('dialog')`);
 }
 
-test('browsers get the page at /, others the API; unchanged files are not sent again', async () => {
+test('browsers get the pages at / and /numerics, others the API; unchanged files are not sent again', async () => {
     const html = await fetch(server.url, { headers: { Accept: 'text/html,*/*;q=0.8' } });
     assert.equal(html.headers.get('content-type'), 'text/html; charset=utf-8');
     assert.equal(html.headers.get('content-security-policy'), readFileSync(join(web, 'content-security-policy'), 'utf8').trim());
@@ -60,6 +60,10 @@ test('browsers get the page at /, others the API; unchanged files are not sent a
     const json = await fetch(server.url);
     assert.equal(json.headers.get('content-type'), 'application/json');
     assert.ok((await json.json()).routes.length > 5);
+    const numerics = await fetch(`${server.url}numerics`, { headers: { Accept: 'text/html,*/*;q=0.8' } });
+    assert.equal(await numerics.text(), readFileSync(join(web, 'dist/numerics.html'), 'utf8'));
+    const values = await fetch(`${server.url}numerics`);
+    assert.deepEqual([values.headers.get('vary'), (await values.json()).format], ['Accept', 'kylin.numerics/1']);
     for (const name of ['assets/chat.js', 'assets/numerics.css']) {
         const file = await fetch(server.url + name);
         assert.equal(await file.text(), readFileSync(join(web, 'dist', name), 'utf8'));

@@ -84,7 +84,7 @@ function Answer({ message, again }) {
             <div class="foot">
                 <Figures message={message} />
                 {!running && message.content && <Copy text={() => message.content} shown={() => body.current} class="quiet">Copy</Copy>}
-                {!running && is_watched(message) && <a href={`numerics.html?id=${message.id}`}>Numerics<span class="unseen"> of this answer</span></a>}
+                {!running && is_watched(message) && <a href={`numerics?id=${message.id}`}>Numerics<span class="unseen"> of this answer</span></a>}
                 {!running && again && message.state !== 'failed' && <button type="button" class="quiet" onClick={again}>Regenerate</button>}
             </div>
         </li>
