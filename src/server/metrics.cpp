@@ -83,7 +83,7 @@ std::string Metrics::text(const Others& others) const {
     gauge(out, "kylin_kv_pages_used", static_cast<size_t>(load.n_pages_used), "Pages of running answers.");
     gauge(out, "kylin_kv_pages_kept", static_cast<size_t>(load.n_pages_kept), "Pages of ended answers, given up when others need them.");
     counter(out, "kylin_watched_answers_total", watched.n_total(), "Answers whose values were watched.");
-    gauge(out, "kylin_f16_headroom_bits", watched.least_headroom(), "Bits left before F16 overflows, least of all watched answers.");
+    gauge(out, "kylin_f16_headroom_ratio", watched.least_headroom(), "F16's largest number over the largest value of all watched answers.");
     if (audit) write(out, *audit);
     first_token.write(out, "kylin_time_to_first_token_seconds", "From the request to its first token.");
     inter_token.write(out, "kylin_inter_token_seconds", "Between two tokens of one answer.");

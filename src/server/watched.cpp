@@ -1,7 +1,6 @@
 #include "server/watched.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace kylin::server {
 namespace {
@@ -23,6 +22,6 @@ const WatchedAnswer* WatchedAnswers::find(std::string_view id) const {
     return it == kept_.end() ? nullptr : &*it;
 }
 
-double WatchedAnswers::least_headroom() const { return std::log2(f16_max / largest_); }
+double WatchedAnswers::least_headroom() const { return f16_max / largest_; }
 
 }  // namespace kylin::server

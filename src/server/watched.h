@@ -25,7 +25,7 @@ public:
     const WatchedAnswer* find(std::string_view id) const;  // nullptr: never watched, or too long ago
 
     uint64_t n_total() const { return n_total_; }
-    double least_headroom() const;  // log2(65504 / largest magnitude): bits left before F16 overflows; infinite before the first
+    double least_headroom() const;  // 65504 / largest magnitude: below 1, F16 would overflow; infinite before the first
 
 private:
     std::deque<WatchedAnswer> kept_;

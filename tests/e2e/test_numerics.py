@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"
 from gguf_reader import Gguf
 
 import serving
-from serving import FOLDER, LONG, MODEL, Server
+from serving import FOLDER, LONG, MODEL, Server, complaints
 
 F16_MAX = 65504
 POISON = {"~": 0x7C00, "^": 0x7E00, "|": 0x7BFF}  # token: every scale of its embedding row, as bits of an F16
@@ -130,7 +130,8 @@ class Guard(unittest.TestCase):
         self.assertEqual(seen["not_finite"], [])
         self.assertEqual(seen["answer_tokens"], len(answer["tokens"]))
         self.assertGreater(seen["largest"]["embedding"][0], F16_MAX)
-        self.assertLess(self.server.metric("kylin_f16_headroom_bits"), 0)
+        self.assertEqual(self.server.metric("kylin_f16_headroom_ratio"), F16_MAX / max(x for values in seen["largest"].values() for x in values))
+        self.assertEqual(complaints(self.server.ask("GET", "/metrics")[1]), "")
 
 
 class Numerics(unittest.TestCase):
@@ -151,7 +152,7 @@ class Numerics(unittest.TestCase):
         idle = server.get("/numerics")
         self.assertEqual((idle["format"], idle["model"]["n_layer"], idle["answer"], idle["audit"]), ("kylin.numerics/1", N_LAYER, None, None))
         self.assertEqual(server.metric("kylin_watched_answers_total"), 0)
-        self.assertEqual(server.metric("kylin_f16_headroom_bits"), float("inf"))
+        self.assertEqual(server.metric("kylin_f16_headroom_ratio"), float("inf"))
         self.assertEqual(server.stop()[0], 0)
 
     def test_all_are_watched_on_request(self):
@@ -238,6 +239,7 @@ class Audit(unittest.TestCase):
             worst = figures["worst"]
             self.assertEqual(server.metric(f'kylin_audit_worst_stage_relative_error{{stage="{worst["stage"]}",layer="{worst["layer"]}"}}'),
                              worst["relative_error"])
+            self.assertEqual(complaints(server.ask("GET", "/metrics")[1]), "")
             found[kv] = figures
             self.assertEqual(server.stop()[0], 0)
         # A coarser cache is seen, and where: F16 rounds 2^13 times coarser than F32, Q8_0 2^3 times coarser than F16.

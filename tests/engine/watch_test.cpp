@@ -22,20 +22,25 @@ constexpr int n_answer = 12;
 struct Answer {
     Tokens tokens;
     std::vector<double> logprobs;
+    Usage usage;
     std::shared_ptr<const Activations> activations;
 };
 
-std::future<Answer> ask(Engine& engine, const Tokens& prompt, bool watch) {
-    GenerationSpec spec{.prompt = prompt, .max_tokens = n_answer, .ignore_end = true, .logprobs = 0, .watch = watch};
+std::future<Answer> ask(Engine& engine, GenerationSpec spec) {
     auto promise = std::make_shared<std::promise<Answer>>();
     auto answer = std::make_shared<Answer>();
     engine.submit(GenerationRequest(std::move(spec), {TinyModel::n_vocab, TinyModel::n_ctx}), [=](const TokenEvent& event) {
         if (event.token) answer->tokens.push_back(*event.token), answer->logprobs.push_back(event.logprobs.at(0).logprob);
         if (!event.finish) return;
+        answer->usage = event.finish->usage;
         answer->activations = event.finish->activations;
         promise->set_value(*answer);
     });
     return promise->get_future();
+}
+
+std::future<Answer> ask(Engine& engine, const Tokens& prompt, bool watch) {
+    return ask(engine, {.prompt = prompt, .max_tokens = n_answer, .ignore_end = true, .logprobs = 0, .watch = watch});
 }
 
 // The same stages of a plain run, one sequence alone. `first_output` on, rows go all the way.
@@ -114,6 +119,24 @@ TEST(Watch, ChangesNoBit) {
         EXPECT_EQ(seen[0][i].tokens, seen[1][i].tokens);
         EXPECT_EQ(seen[0][i].logprobs, seen[1][i].logprobs);
     }
+}
+
+TEST(Watch, ShowsNothingOfWrongGuesses) {
+    const TinyModel tiny = make_tiny_model({.type = BlockType::q8_0});
+    const Tokenizer tokenizer = fake_tokenizer();
+    // Strongly biased, a random model repeats itself, and is guessed now right and now wrong.
+    GenerationSpec spec{.prompt = prompt_of(0), .max_tokens = 60, .ignore_end = true, .logprobs = 0};
+    spec.sampling = {.temperature = 1, .logit_bias = {{5, 9.0f}, {6, 6.0f}}, .seed = 1};
+    const auto run = [&](int n_draft, bool watch) {
+        const auto math = make_numerics(*tiny.model, {.n_pages = 4, .n_threads = 1});
+        Engine engine({*tiny.model, *math, tokenizer}, {.n_pages = 4, .n_draft = n_draft});
+        spec.watch = watch;
+        return ask(engine, spec).get();
+    };
+    const Answer plain = run(0, true), guessed = run(7, false), watched = run(7, true);
+    ASSERT_GT(guessed.usage.n_drafted, guessed.usage.n_accepted);
+    EXPECT_EQ(watched.tokens, guessed.tokens);
+    EXPECT_EQ(largest_of(*watched.activations), largest_of(*plain.activations));
 }
 
 // What is not finite is counted at its place, and the rest still has a largest value, wherever it stands among the lanes.
