@@ -23,7 +23,7 @@ Answer answer(Session& session, GenerationSpec spec, const Watcher& watcher) {
         if (event->token) answer.tokens.push_back(*event->token);
         if (!event->finish) continue;
         answer.finish = *event->finish;
-        if (answer.finish.reason == FinishReason::error) throw InputError(session.path, answer.finish.message);
+        if (is_error(answer.finish.reason)) throw InputError(session.path, answer.finish.message);
         return answer;
     }
 }
@@ -37,16 +37,16 @@ std::string summary(const Finish& f) {
 }
 
 nlohmann::ordered_json to_json(const Answer& a) {
-    const auto& [reason, message, usage, timings] = a.finish;
+    const Timings& timings = a.finish.timings;
     return {{"text", a.text},
             {"tokens", a.tokens},
-            {"finish_reason", name(reason)},
-            {"usage", server::to_json(usage)},
+            {"finish_reason", name(a.finish.reason)},
+            {"usage", server::to_json(a.finish.usage)},
             {"timings",
              {{"prompt_seconds", timings.prompt_seconds},
               {"answer_seconds", timings.answer_seconds},
-              {"prompt_tokens_per_second", prompt_tokens_per_second(usage, timings)},
-              {"answer_tokens_per_second", answer_tokens_per_second(usage, timings)}}}};
+              {"prompt_tokens_per_second", prompt_tokens_per_second(a.finish.usage, timings)},
+              {"answer_tokens_per_second", answer_tokens_per_second(a.finish.usage, timings)}}}};
 }
 
 }  // namespace kylin::cli

@@ -12,6 +12,7 @@
 #include "cli/sampling_options.h"
 #include "cli/session.h"
 #include "engine/kv_pages.h"
+#include "parity/drive.h"
 #include "server/api_document.h"
 #include "server/http_server.h"
 #include "server/routes.h"
@@ -25,7 +26,8 @@ struct Settings {
     server::AccessRules access;
     std::string name, config;
     int n_queue = 64;
-    bool insecure = false, quiet = false;
+    server::AuditOptions audit;
+    bool insecure = false, quiet = false, watch = false;
     bool print_api = false, print_openapi = false;
 };
 
@@ -74,6 +76,22 @@ void print_documents(const Settings& settings) {
     if (settings.print_openapi) fmt::print("{}\n", server::openapi_document(KYLIN_VERSION).dump(1));
 }
 
+// On one thread: whatever the audit takes, it takes from nobody.
+std::unique_ptr<server::Audit> make_audit(const Settings& settings, const Session& session) {
+    if (settings.audit.share == 0) return nullptr;
+    NumericsOptions options = session.numerics_options(settings.session);
+    const int n_pages = parity::pages_for(settings.audit.max_tokens);
+    options.n_threads = 1;
+    options.n_pages = 2 * n_pages;
+    options.beside = session.math.get();
+    auto ours = make_numerics(*session.model, options);
+    auto oracle = make_numerics(*session.model, {.kind = NumericsKind::oracle, .n_pages = n_pages, .n_threads = 1});
+    const double mib = static_cast<double>(parity::audit_bytes(session.model->config(), options.kv, settings.audit.max_tokens)) / (1 << 20);
+    std::fprintf(stderr, "audit: %g of the answers, up to %d tokens each, in up to %.0f MiB besides the file's own pages\n",
+                 settings.audit.share, settings.audit.max_tokens, mib);
+    return std::make_unique<server::Audit>(server::AuditParts{*session.model, std::move(ours), std::move(oracle)}, settings.audit);
+}
+
 void serve(Settings settings) {
     if (settings.print_api || settings.print_openapi) return print_documents(settings);
     check_exposure(settings);
@@ -82,6 +100,7 @@ void serve(Settings settings) {
         settings.access.hosts = {"localhost", "127.0.0.1", "[::1]", in_url(settings.http.host)};
     Session session(settings.session);
     note_template(session);
+    const std::unique_ptr<server::Audit> audit = make_audit(settings, session);
     const server::ServedModel model{.engine = *session.engine,
                                     .tokenizer = session.tokenizer,
                                     .chat_template = session.chat_template,
@@ -92,7 +111,9 @@ void serve(Settings settings) {
                                     .masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(session.tokenizer)),
                                     .defaults = recommended_sampling(session.file),
                                     .n_parallel = settings.session.n_parallel,
-                                    .n_queue = settings.n_queue};
+                                    .n_queue = settings.n_queue,
+                                    .audit = audit.get(),
+                                    .watch = settings.watch};
     server::Routes routes(model, settings.access, make_log(settings.quiet));
     server::HttpServer server(settings.http, routes);
     routes.connect([&server] { return server.poster(); }, [&server] { return server.n_connections(); });
@@ -148,6 +169,16 @@ void add_server_options(CLI::App& command, Settings& settings) {
     command.add_option("--drain-seconds", settings.http.drain_seconds, "What runs may go on for so long after the first SIGTERM")
         ->check(CLI::Range(0.0, 86400.0))
         ->capture_default_str()
+        ->group(group);
+    command.add_option("--audit", settings.audit.share, "Run this share of the answers again in float64, in the background: 0.01, say")
+        ->check(CLI::Range(0.0, 1.0))
+        ->group(group);
+    command
+        .add_option("--audit-tokens", settings.audit.max_tokens, "Longer answers, prompt included, are not audited: memory grows with them")
+        ->check(CLI::Range(1, 1 << 20))
+        ->capture_default_str()
+        ->group(group);
+    command.add_flag("--watch", settings.watch, "Watch the values of every answer for GET /numerics, not only of those that ask for it")
         ->group(group);
     command.add_flag("--quiet", settings.quiet, "Do not log requests")->group(group);
 }

@@ -42,13 +42,9 @@ size_t value_bytes(const SessionOptions& options) {
 
 std::unique_ptr<Numerics> load_numerics(const SessionOptions& options, const Model& model, int n_pages) {
     ProgressBar bar("loading");
-    return make_numerics(model,
-                         {.kind = numerics_named(options.numerics),
-                          .n_pages = n_pages,
-                          .kv = kv_type_named(options.kv),
-                          .n_threads = options.n_threads,
-                          .isa = options.isa},
-                         [&](double share) { bar.show(share); });
+    NumericsOptions wanted = Session::numerics_options(options);
+    wanted.n_pages = n_pages;
+    return make_numerics(model, wanted, [&](double share) { bar.show(share); });
 }
 
 }  // namespace
@@ -98,6 +94,10 @@ size_t Session::kv_bytes() const {
     const Config& c = model->config();
     const auto values = static_cast<size_t>(c.attention.n_head_kv) * static_cast<size_t>(c.attention.head_dim) * 2;  // keys and values
     return values * static_cast<size_t>(c.n_layer) * static_cast<size_t>(n_pages) * page_positions * bytes_of_kv_value;
+}
+
+NumericsOptions Session::numerics_options(const SessionOptions& options) {
+    return {.kind = numerics_named(options.numerics), .kv = kv_type_named(options.kv), .n_threads = options.n_threads, .isa = options.isa};
 }
 
 std::string Session::name() const {

@@ -32,8 +32,9 @@ struct Session {
     explicit Session(const SessionOptions& options);  // shows its progress on a terminal; throws InputError
 
     RequestLimits limits() const { return {model->config().n_vocab, n_ctx}; }
-    std::string name() const;  // the model's own, or the file's
-    size_t kv_bytes() const;   // of the KV cache
+    std::string name() const;                                                // the model's own, or the file's
+    size_t kv_bytes() const;                                                 // of the KV cache
+    static NumericsOptions numerics_options(const SessionOptions& options);  // but for the pages
 
     std::filesystem::path path;
     gguf::File file;

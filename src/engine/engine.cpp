@@ -93,7 +93,7 @@ private:
         for (const Step::Part& part : step.parts) ids.push_back(part.sequence->id());
         inbox_.begin_step(std::move(ids));
         try {
-            deliver(step, parts_.model.forward(parts_.math, step.batch));
+            deliver(step, forward(step));
         } catch (const Cancelled&) {
             // Who cancelled it stands in the mail.
         } catch (const std::exception& e) {
@@ -101,6 +101,16 @@ private:
                 if (!part.sequence->ended()) part.sequence->end(FinishReason::error, e.what());
         }
         retire_ended();
+    }
+
+    // Watched where one of its requests is: that costs time, and changes no bit of anybody's.
+    Value forward(const Step& step) {
+        std::vector<Activations*> whose;
+        for (const Step::Part& part : step.parts) whose.push_back(part.sequence->watched());
+        if (std::ranges::none_of(whose, [](auto* a) { return a != nullptr; })) return parts_.model.forward(parts_.math, step.batch);
+        StepWatch watch(step.batch, std::move(whose));
+        const Attached attached(parts_.math, watch);
+        return parts_.model.forward(parts_.math, step.batch);
     }
 
     void deliver(const Step& step, Value logits) {
@@ -122,14 +132,14 @@ private:
     void embed(Sequence& s, Value hidden, int row) {
         std::vector<float> values(static_cast<size_t>(hidden.width));
         parts_.math.read_row(hidden, row, values);
-        if (!all_finite(values)) return s.end(FinishReason::error, "non-finite embedding");
+        if (!all_finite(values)) return s.end(FinishReason::not_finite, "non-finite embedding");
         s.accept(std::move(values));
     }
 
     // Accepts the token that `row` leads to. True when that was guessed, so that its own row has run, too, and can be gone on from.
     bool go_on(Sequence& s, Value logits, int row, int32_t guess) {
         parts_.math.read_row(logits, row, row_);
-        if (!all_finite(row_)) return s.end(FinishReason::error, "non-finite logits"), false;
+        if (!all_finite(row_)) return s.end(FinishReason::not_finite, "non-finite logits"), false;
         try {
             const std::optional<grammar::TokenMask> mask = s.allowed();
             const grammar::TokenMask* allowed = mask ? &*mask : nullptr;

@@ -8,7 +8,7 @@ double rate(int n, double seconds) { return n > 0 && seconds > 0 ? n / seconds :
 }  // namespace
 
 std::string_view name(FinishReason reason) {
-    constexpr std::string_view names[] = {"stop", "length", "cancelled", "error"};  // in the order of FinishReason
+    constexpr std::string_view names[] = {"stop", "length", "cancelled", "error", "not_finite"};  // in the order of FinishReason
     return names[static_cast<size_t>(reason)];
 }
 

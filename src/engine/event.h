@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,8 @@
 
 namespace kylin {
 
+class Activations;
+
 using RequestId = uint64_t;
 
 enum class FinishReason : uint8_t {
@@ -18,8 +21,10 @@ enum class FinishReason : uint8_t {
     length,     // max_tokens, or the context is full
     cancelled,  // by cancel(), or because the engine ends
     error,      // Finish::message says which
+    not_finite  // an error too: the model's last values were NaN or infinite
 };
 std::string_view name(FinishReason reason);
+constexpr bool is_error(FinishReason reason) { return reason == FinishReason::error || reason == FinishReason::not_finite; }
 
 struct Usage {
     int n_prompt = 0;
@@ -42,6 +47,7 @@ struct Finish {
     std::string message;  // of an error
     Usage usage;
     Timings timings;
+    std::shared_ptr<const Activations> activations = {};  // when the request was watched
 };
 
 struct TokenEvent {

@@ -48,6 +48,7 @@ struct GenerationSpec {
     std::vector<int32_t> stop_tokens = {};  // besides the model's own end tokens
     bool ignore_end = false;                // goes on after the model's end tokens
     std::optional<int> logprobs = {};       // report each token's log probability, and those of so many best tokens
+    bool watch = false;                     // look at every value on the way: Finish::activations. Changes no bit
     bool embed = false;                     // no tokens: the answer is what the last token of the prompt becomes
     // What the answer may be; none: any text.
     std::shared_ptr<const grammar::Constraint> constraint = {};

@@ -15,6 +15,7 @@ double seconds(Clock::time_point from, Clock::time_point to) { return std::chron
 
 Sequence::Sequence(Origin origin, const Tokenizer& tokenizer)
     : origin_(std::move(origin)), tokenizer_(tokenizer), tokens_(spec().prompt), stops_(spec().stop) {
+    if (spec().watch) activations_ = std::make_shared<Activations>();
     if (spec().constraint) grammar_ = spec().constraint->start();
 }
 
@@ -42,6 +43,7 @@ std::string Sequence::text_of(int32_t token, bool last) {
 
 std::span<const int32_t> Sequence::guess(int n_max, size_t n_answers) {
     if (n_pending() != 1 || n_answer() == 0) return {};
+    if (activations_) return {};  // the values of a wrong guess are not those of the answer
     // The last token of the answer is never run.
     return lookup_.guess(tokens_, static_cast<size_t>(std::min(n_max, n_positions() - n_cached_ - 1)), n_answers);
 }
@@ -72,7 +74,7 @@ void Sequence::accept(std::vector<float> embedding) {
 
 void Sequence::end(FinishReason reason, std::string message) {
     ended_ = true;
-    failed_ = reason == FinishReason::error;
+    failed_ = is_error(reason);
     std::string tail = stops_.feed(text_.flush());
     tail += stops_.finish();
     origin_.sink({.text = std::move(tail), .finish = finish(reason, std::move(message))});
@@ -83,7 +85,8 @@ Finish Sequence::finish(FinishReason reason, std::string message) const {
     return {reason,
             std::move(message),
             {static_cast<int>(spec().prompt.size()), n_reused_, n_answer(), n_drafted_, n_accepted_},
-            {seconds(origin_.submitted, admitted), seconds(admitted, first), seconds(first, now)}};
+            {seconds(origin_.submitted, admitted), seconds(admitted, first), seconds(first, now)},
+            activations_};
 }
 
 std::optional<CachedTokens> Sequence::release() {

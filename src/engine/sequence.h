@@ -12,6 +12,7 @@
 #include "engine/prompt_lookup.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
+#include "engine/watch.h"
 #include "grammar/constraint.h"
 #include "text/text_stream.h"
 #include "text/tokenizer.h"
@@ -39,7 +40,8 @@ public:
     int n_cached() const { return n_cached_; }
     int n_pending() const { return static_cast<int>(tokens_.size()) - n_cached_; }  // at least 1 until it ends
     std::span<const int32_t> pages() const { return pages_->pages(); }
-    void advance(int n) { n_cached_ += n; }  // so many pending tokens are in the cache now
+    Activations* watched() { return activations_.get(); }  // nullptr: nobody asked for it
+    void advance(int n) { n_cached_ += n; }                // so many pending tokens are in the cache now
 
     // What its answer may say next, at most n_max tokens, in a step that n_answers share; nothing before its answer has begun.
     std::span<const int32_t> guess(int n_max, size_t n_answers);
@@ -70,6 +72,7 @@ private:
     std::optional<grammar::Matcher> grammar_;
     PromptLookup lookup_;
     int n_drafted_ = 0, n_accepted_ = 0;
+    std::shared_ptr<Activations> activations_;
     bool ended_ = false, failed_ = false;
     std::optional<std::chrono::steady_clock::time_point> admitted_, first_token_;
 };

@@ -108,6 +108,18 @@ private:
     int layer_ = 0;
 };
 
+// A probe for the time of one pass, however that ends.
+class Attached {
+public:
+    Attached(Numerics& math, Probe& probe) : math_(math) { math.attach(&probe); }
+    ~Attached() { math_.attach(nullptr); }
+    Attached(const Attached&) = delete;
+    Attached& operator=(const Attached&) = delete;
+
+private:
+    Numerics& math_;
+};
+
 // Thrown by a pass whose flag was set; not an error.
 struct Cancelled {};
 

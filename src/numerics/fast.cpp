@@ -16,6 +16,12 @@
 namespace kylin {
 namespace {
 
+// What a model's weights become. Immutable, so any number of numerics share it.
+struct FastWeights {
+    std::vector<std::vector<float>> vectors;  // by Weight::id
+    std::vector<PackedMatrix> matrices;       // by Weight::id
+};
+
 class Fast final : public Numerics {
 public:
     Fast(const Model& model, const NumericsOptions& options, const Progress& progress)
@@ -24,7 +30,8 @@ public:
           pool_(options.n_threads ? options.n_threads : usable_threads(), uses(Technique::spinning)),
           kv_(model.config(), options.kv, options.n_pages),
           rope_(model.config().rope) {
-        load_weights(model, progress);
+        const auto* other = dynamic_cast<const Fast*>(options.beside);
+        weights_ = other ? other->weights_ : load_weights(model, progress);
     }
 
     std::vector<double> read(Value v) const override {
@@ -51,7 +58,7 @@ protected:
     }
     void do_norm(Value out, Value x, Norm norm) override {
         make(out);
-        const float* w = vectors_[static_cast<size_t>(norm.weight.id)].data();
+        const float* w = weights_->vectors[static_cast<size_t>(norm.weight.id)].data();
         const int group = norm.weight.width;
         for_rows(x, [&](int r) {
             for (int g = 0; g < x.width; g += group) kernels_.rms_norm(row(x, r) + g, w, norm.eps, group, row(out, r) + g);
@@ -134,7 +141,7 @@ private:
     bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
     float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
-    const PackedMatrix& packed(const Weight& w) const { return matrices_[static_cast<size_t>(w.id)]; }
+    const PackedMatrix& packed(const Weight& w) const { return weights_->matrices[static_cast<size_t>(w.id)]; }
 
     void drop_quantized(Stage s) { buffers_[index(s)].has_q8_0 = buffers_[index(s)].has_q8_k = false; }
 
@@ -358,25 +365,27 @@ private:
         std::vector<double> values_ = std::vector<double>(static_cast<size_t>(s_.n_head) * static_cast<size_t>(c_.n_rows) * n_keys_);
     };
 
-    void load_weights(const Model& model, const Progress& progress) {
+    std::shared_ptr<const FastWeights> load_weights(const Model& model, const Progress& progress) {
         const auto weights = model.weights();
-        vectors_.resize(weights.size());
-        matrices_.resize(weights.size());
+        auto loaded = std::make_shared<FastWeights>();
+        loaded->vectors.resize(weights.size());
+        loaded->matrices.resize(weights.size());
         size_t total = 0, done = 0;
         for (const Weight& w : weights) total += w.role == Role::matrix ? w.data.size() : 0;
         for (const Weight& w : weights) {
             const auto id = static_cast<size_t>(w.id);
             if (w.role == Role::vector) {
-                vectors_[id].resize(static_cast<size_t>(w.width));
-                dequantize_row(w.type, w.row(0), vectors_[id].data(), w.width);
+                loaded->vectors[id].resize(static_cast<size_t>(w.width));
+                dequantize_row(w.type, w.row(0), loaded->vectors[id].data(), w.width);
             } else if (w.role == Role::matrix) {
-                matrices_[id] = PackedMatrix(w.type, w.n_outputs, w.width);
-                pack(matrices_[id], w.data);
+                loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width);
+                pack(loaded->matrices[id], w.data);
                 model.release(w);
                 done += w.data.size();
                 if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
             }
         }
+        return loaded;
     }
     void pack(PackedMatrix& m, std::span<const std::byte> source) {
         constexpr int panels_per_task = 32;
@@ -391,9 +400,8 @@ private:
     ThreadPool pool_;
     KvPages kv_;
     const Rope& rope_;
-    std::vector<float> cos_, sin_;             // of the batch's rows, [rows, n_dims / 2]
-    std::vector<std::vector<float>> vectors_;  // by Weight::id
-    std::vector<PackedMatrix> matrices_;       // by Weight::id
+    std::vector<float> cos_, sin_;  // of the batch's rows, [rows, n_dims / 2]
+    std::shared_ptr<const FastWeights> weights_;
     std::array<Buffer, n_stages> buffers_;
 };
 

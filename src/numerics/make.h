@@ -27,6 +27,7 @@ struct NumericsOptions {
     int n_threads = 0;                    // 0: every usable one
     std::string isa = {};                 // fast only; empty: the best one
     std::vector<Technique> without = {};  // fast only
+    const Numerics* beside = nullptr;     // fast only: shares the packed weights of this one, which is of the same model
 };
 
 // Called with the share of the work that is done, 0 .. 1.

@@ -14,6 +14,15 @@ int32_t greedy(const Numerics& math, Value logits) {
 
 }  // namespace
 
+Value drive_step(Numerics& math, const Model& model, std::span<const int32_t> tokens, const RunStep& step, std::span<const int32_t> pages) {
+    const auto rows = tokens.subspan(static_cast<size_t>(step.first), static_cast<size_t>(step.n));
+    Batch batch{.tokens = {rows.begin(), rows.end()},
+                .chunks = {{.first_row = 0, .n_rows = step.n, .first_position = step.first, .pages = pages}},
+                .outputs = {}};
+    for (int r = std::max(0, step.first_output - step.first); r < step.n; ++r) batch.outputs.push_back(r);
+    return model.forward(math, batch);
+}
+
 int n_tokens(const Run& run) { return static_cast<int>(run.tokens.size()) + run.n_greedy; }
 
 int pages_for(int n_tokens) { return (n_tokens + page_positions - 1) / page_positions; }
@@ -25,13 +34,7 @@ std::vector<int32_t> drive(Numerics& math, const Run& run, StepProbe* probe) {
     for (int first = 0, n = 0; first < n_tokens(run); first += n) {
         n = std::clamp(run.n_prompt - first, 1, page_positions);
         if (probe) probe->begin_step(first);
-        const auto start = tokens.begin() + first;
-        Batch batch{.tokens = {start, start + n},
-                    .chunks = {{.first_row = 0, .n_rows = n, .first_position = first, .pages = pages}},
-                    .outputs = {}};
-        batch.outputs.resize(static_cast<size_t>(n));
-        std::iota(batch.outputs.begin(), batch.outputs.end(), 0);
-        const Value logits = run.model.forward(math, batch);
+        const Value logits = drive_step(math, run.model, tokens, {.first = first, .n = n}, pages);
         if (first + n == static_cast<int>(tokens.size()) && first + n < n_tokens(run)) tokens.push_back(greedy(math, logits));
     }
     math.attach(nullptr);

@@ -1,6 +1,7 @@
 // Runs tokens through a numerics without an engine: the prompt in steps of a page, then one token a step, every row's logits.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/model.h"
@@ -14,6 +15,13 @@ struct Run {
     int n_prompt;      // 1 .. tokens.size(): these run in steps of up to page_positions rows, so that no step's logits are large
     int n_greedy = 0;  // further tokens, each the largest logit (the least id of equals) of the row before
 };
+
+// One step of a run: its rows, and the first row whose logits are asked for.
+struct RunStep {
+    int first, n, first_output = 0;
+};
+// Returns the logits. `tokens` are the run's so far; `pages` cover them.
+Value drive_step(Numerics& math, const Model& model, std::span<const int32_t> tokens, const RunStep& step, std::span<const int32_t> pages);
 
 int n_tokens(const Run& run);
 int pages_for(int n_tokens);

@@ -41,7 +41,7 @@ public:
 
 private:
     void take(size_t index, const TokenEvent& event) {
-        if (event.finish && (event.finish->reason == FinishReason::error || event.finish->reason == FinishReason::cancelled))
+        if (event.finish && (is_error(event.finish->reason) || event.finish->reason == FinishReason::cancelled))
             return fail_as(*event.finish);
         Piece piece = piece_of(index, event);
         if (plan_.stream) send(plan_.format->chunks(index, piece));
@@ -154,10 +154,10 @@ private:
 
 void start_answer(Generations& generations, const Tokenizer& tokenizer, AnswerPlan plan, std::shared_ptr<Exchange> exchange) {
     std::vector<GenerationRequest> requests = std::move(plan.requests);
-    const std::string id = plan.request_id;
+    Generations::Names names = std::move(plan.names);
     const auto answer = std::make_shared<Answer>(generations, tokenizer, std::move(plan), requests.size(), exchange);
-    answer->set_ticket(
-        generations.start(id, std::move(requests), [answer](size_t i, const TokenEvent& event) { answer->on_event(i, event); }));
+    answer->set_ticket(generations.start(std::move(names), std::move(requests),
+                                         [answer](size_t i, const TokenEvent& event) { answer->on_event(i, event); }));
     answer->begin();
     exchange->on_abandoned([weak = std::weak_ptr(answer)] {
         if (const auto abandoned = weak.lock()) abandoned->cancel();

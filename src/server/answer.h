@@ -12,7 +12,7 @@
 namespace kylin::server {
 
 struct AnswerPlan {
-    std::string request_id;
+    Generations::Names names;
     std::vector<GenerationRequest> requests;
     std::unique_ptr<AnswerFormat> format;
     bool stream = false;

@@ -14,6 +14,7 @@ struct ApiContext {
     const ServedModel& model;
     Metrics& metrics;
     Generations& generations;
+    const WatchedAnswers& watched;
     std::function<size_t()> n_connections;
     std::vector<std::string> routes;  // "GET /health", …
 };
@@ -43,5 +44,6 @@ void post_embeddings(ApiContext&, const Asked&);
 void get_openapi(ApiContext&, const Asked&);
 void get_metrics(ApiContext&, const Asked&);
 void get_slots(ApiContext&, const Asked&);
+void get_numerics(ApiContext&, const Asked&);
 
 }  // namespace kylin::server

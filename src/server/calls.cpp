@@ -25,6 +25,7 @@ uint64_t random_seed() {
 Call read_call(const ApiContext& context, const Asked& asked, Api api) {
     Call defaults;
     defaults.spec.sampling = context.model.defaults;
+    defaults.spec.watch = context.model.watch;
     if (api == api_generate) defaults.spec.max_tokens = generate_tokens;
     if (api == api_completions) defaults.spec.max_tokens = completion_tokens;
     Call call = parse_call(parse_json(asked.request.body), api, std::move(defaults));

@@ -71,8 +71,9 @@ public:
 private:
     void start_next() {
         const size_t i = n_started_;
-        tickets_[i] = context_.generations.start(
-            id_, {std::move(requests_[i])}, [self = shared_from_this(), i](size_t, const TokenEvent& event) { self->on_event(i, event); });
+        tickets_[i] =
+            context_.generations.start({id_, id_}, {std::move(requests_[i])},
+                                       [self = shared_from_this(), i](size_t, const TokenEvent& event) { self->on_event(i, event); });
         ++n_started_;
     }
 
@@ -92,7 +93,7 @@ private:
     void take(size_t i, const TokenEvent& event) {
         const Finish& finish = event.finish.value();
         if (finish.reason == FinishReason::cancelled) return fail(503, "the server is ending");
-        if (finish.reason == FinishReason::error) return fail(500, finish.message);
+        if (is_error(finish.reason)) return fail(500, finish.message);
         vectors_[i] = scaled_to_length_1(event.embedding);
         n_tokens_ += finish.usage.n_prompt;
         // The place that this text has just left is free: the queue cannot be full.

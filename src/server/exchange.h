@@ -17,6 +17,17 @@ struct HttpRequest {
     std::map<std::string, std::string, std::less<>> fields;  // names in lower case
 
     std::string_view path() const { return std::string_view(target).substr(0, target.find('?')); }
+    // The value of "name=value" behind the path, as it stands there: who needs escapes must undo them.
+    std::string_view query(std::string_view name) const {
+        std::string_view rest = std::string_view(target).substr(path().size());
+        while (!rest.empty()) {
+            rest.remove_prefix(1);
+            const std::string_view pair = rest.substr(0, rest.find('&'));
+            if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=') return pair.substr(name.size() + 1);
+            rest.remove_prefix(pair.size());
+        }
+        return {};
+    }
     std::string_view field(std::string_view name) const {
         const auto it = fields.find(name);
         return it == fields.end() ? std::string_view() : std::string_view(it->second);

@@ -18,7 +18,7 @@ void generate(ApiContext& context, const Asked& asked, bool stream) {
     call.messages = conversation_of(call.system, call.prompt);
     const std::vector<int32_t> prompt =
         call.raw ? raw_prompt(context.model.tokenizer, call.prompt.get<std::string>()) : chat_prompt(context.model, call).tokens;
-    AnswerPlan plan{.request_id = asked.request.id,
+    AnswerPlan plan{.names = {asked.request.id, asked.request.id},
                     .requests = requests_of(context.model, call, {prompt}),
                     .format = make_generate_format(label_of(context.model, call, asked.request.id), *call.seed),
                     .stream = stream};
@@ -90,7 +90,7 @@ void post_benchmark(ApiContext& context, const Asked& asked) {
     std::vector<int32_t> prompt;
     for (int i = 0; i < n_prompt; ++i)
         prompt.push_back(static_cast<int32_t>(uniform(*call.seed, static_cast<uint64_t>(i)) * context.model.limits.n_vocab));
-    AnswerPlan plan{.request_id = asked.request.id,
+    AnswerPlan plan{.names = {asked.request.id, asked.request.id},
                     .requests = requests_of(context.model, call, {prompt}),
                     .format = std::make_unique<BenchmarkFormat>()};
     start_answer(context.generations, context.model.tokenizer, std::move(plan), asked.exchange);

@@ -14,26 +14,28 @@ double seconds_since(std::chrono::steady_clock::time_point then) {
 
 }  // namespace
 
-Generations::Ticket Generations::start(std::string request_id, std::vector<GenerationRequest> requests, Listener listener) {
+Generations::Ticket Generations::start(Names names, std::vector<GenerationRequest> requests, Listener listener) {
     if (requests.size() > max_choices_)
         throw InputError("n", fmt::format("{} answers are more than the {} that may run or wait here", requests.size(), max_choices_));
     if (n_choices_ + requests.size() > max_choices_) {
-        ++metrics_.rejected;
+        ++observers_.metrics.rejected;
         throw QueueFull{};
     }
     const Ticket ticket = ++last_;
     Job& job = jobs_[ticket];
-    job.request_id = std::move(request_id);
+    job.names = std::move(names);
     job.begun = Clock::now();
     job.listener = std::move(listener);
     try {
         for (GenerationRequest& request : requests) {
             const size_t index = job.choices.size();
             const int n_prompt = static_cast<int>(request.spec().prompt.size());
+            std::optional<GenerationSpec> audited;
+            if (observers_.audit && !request.spec().embed && observers_.audit->picks_next()) audited = request.spec();
             const RequestId id = engine_.submit(std::move(request), [this, post = make_poster_(), ticket, index](const TokenEvent& event) {
                 post([this, ticket, index, event] { on_event(ticket, index, event); });
             });
-            job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun});
+            job.choices.push_back({.id = id, .n_prompt = n_prompt, .last_token = job.begun, .audited = std::move(audited)});
             ++n_choices_;
         }
     } catch (...) {
@@ -52,22 +54,36 @@ void Generations::cancel(Ticket ticket) {
         if (!choice.ended) engine_.cancel(choice.id);
 }
 
-void Generations::count(const Job& job, Choice& choice, const TokenEvent& event) {
+void Generations::count(Job& job, Choice& choice, const TokenEvent& event) {
     if (event.token) {
         ++choice.n_answer;
-        ++metrics_.answer_tokens;
-        (choice.n_answer == 1 ? metrics_.first_token : metrics_.inter_token).observe(seconds_since(choice.last_token));
+        if (choice.audited) choice.answer.push_back(*event.token);
+        ++observers_.metrics.answer_tokens;
+        (choice.n_answer == 1 ? observers_.metrics.first_token : observers_.metrics.inter_token).observe(seconds_since(choice.last_token));
         choice.last_token = Clock::now();
     }
     if (!event.finish) return;
-    ++metrics_.answers[std::string(name(event.finish->reason))];
-    metrics_.prompt_tokens += static_cast<uint64_t>(event.finish->usage.n_prompt);
-    metrics_.cached_tokens += static_cast<uint64_t>(event.finish->usage.n_reused);
-    metrics_.drafted_tokens += static_cast<uint64_t>(event.finish->usage.n_drafted);
-    metrics_.accepted_tokens += static_cast<uint64_t>(event.finish->usage.n_accepted);
-    metrics_.whole_answer.observe(seconds_since(job.begun));
+    const Finish& finish = *event.finish;
+    ++observers_.metrics.answers[std::string(name(finish.reason))];
+    observers_.metrics.prompt_tokens += static_cast<uint64_t>(finish.usage.n_prompt);
+    observers_.metrics.cached_tokens += static_cast<uint64_t>(finish.usage.n_reused);
+    observers_.metrics.drafted_tokens += static_cast<uint64_t>(finish.usage.n_drafted);
+    observers_.metrics.accepted_tokens += static_cast<uint64_t>(finish.usage.n_accepted);
+    observers_.metrics.whole_answer.observe(seconds_since(job.begun));
     choice.ended = true;
     --n_choices_;
+    job.usage.n_prompt += finish.usage.n_prompt;
+    job.usage.n_reused += finish.usage.n_reused;
+    job.usage.n_answer += finish.usage.n_answer;
+    const bool whole = finish.reason == FinishReason::stop || finish.reason == FinishReason::length;
+    if (choice.audited && whole) observers_.audit->submit(std::move(*choice.audited), std::move(choice.answer));
+    if (!finish.activations) return;
+    if (!job.activations) job.activations.emplace();
+    job.activations->add(*finish.activations);
+}
+
+void Generations::end(Job& job) {
+    if (job.activations) observers_.watched.keep({std::move(job.names.answer), job.usage, std::move(*job.activations)});
 }
 
 void Generations::on_event(Ticket ticket, size_t index, const TokenEvent& event) {
@@ -77,7 +93,7 @@ void Generations::on_event(Ticket ticket, size_t index, const TokenEvent& event)
     count(job, job.choices[index], event);
     // A copy: the listener may cancel its own job.
     if (const Listener listener = job.listener) listener(index, event);
-    if (std::all_of(job.choices.begin(), job.choices.end(), [](const Choice& c) { return c.ended; })) jobs_.erase(ticket);
+    if (std::all_of(job.choices.begin(), job.choices.end(), [](const Choice& c) { return c.ended; })) end(job), jobs_.erase(ticket);
 }
 
 std::vector<Generations::View> Generations::running() const {
@@ -85,7 +101,7 @@ std::vector<Generations::View> Generations::running() const {
     for (const auto& [ticket, job] : jobs_)
         for (size_t i = 0; i < job.choices.size(); ++i)
             if (!job.choices[i].ended)
-                views.push_back({job.request_id, i, job.choices[i].n_prompt, job.choices[i].n_answer, seconds_since(job.begun)});
+                views.push_back({job.names.request, i, job.choices[i].n_prompt, job.choices[i].n_answer, seconds_since(job.begun)});
     return views;
 }
 

@@ -53,7 +53,12 @@ void get_models(ApiContext& context, const Asked& asked) {
 void get_openapi(ApiContext& context, const Asked& asked) { respond(asked, openapi_document(context.model.version)); }
 
 void get_metrics(ApiContext& context, const Asked& asked) {
-    asked.exchange->respond({.body = context.metrics.text(context.model.engine.load(), context.n_connections(), context.model.version),
+    const Audit* audit = context.model.audit;
+    asked.exchange->respond({.body = context.metrics.text({.load = context.model.engine.load(),
+                                                           .watched = context.watched,
+                                                           .audit = audit ? std::optional(audit->figures()) : std::nullopt,
+                                                           .n_connections = context.n_connections(),
+                                                           .version = context.model.version}),
                              .content_type = "text/plain; version=0.0.4; charset=utf-8"});
 }
 

@@ -3,11 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "engine/engine.h"
+#include "server/audit.h"
+#include "server/watched.h"
 
 namespace kylin::server {
 
@@ -29,8 +32,14 @@ struct Metrics {
     uint64_t prompt_tokens = 0, cached_tokens = 0, answer_tokens = 0, drafted_tokens = 0, accepted_tokens = 0, rejected = 0, abandoned = 0;
     Histogram first_token, inter_token, whole_answer;
 
-    // `version` is the program's.
-    std::string text(const EngineLoad& load, size_t n_connections, std::string_view version) const;
+    struct Others {  // who counts for themselves
+        EngineLoad load;
+        const WatchedAnswers& watched;
+        std::optional<AuditFigures> audit;
+        size_t n_connections;
+        std::string_view version;  // of the program
+    };
+    std::string text(const Others& others) const;
 };
 
 }  // namespace kylin::server

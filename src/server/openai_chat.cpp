@@ -73,6 +73,7 @@ private:
                      {"finish_reason", piece.finish ? Json(reason_of(piece)) : Json()}};
         // Beyond OpenAI's: a client cannot measure this, for the pieces of a stream reach it in bundles.
         if (piece.finish) json["timings"] = timings_of(*piece.finish);
+        if (piece.finish && piece.finish->activations) json["watched"] = true;  // GET /numerics has its values
         return json;
     }
 

@@ -8,9 +8,15 @@
 namespace kylin::server {
 namespace {
 
+// Two routes are pages to browsers, which ask for HTML.
+std::string_view file_of(const HttpRequest& request) {
+    const std::string_view path = request.path();
+    if (request.field("accept").find("text/html") == std::string_view::npos) return path;
+    return path == "/" ? "/chat.html" : path == "/numerics" ? "/numerics.html" : path;
+}
+
 const WebFile* find_file(const HttpRequest& request) {
-    std::string_view path = request.path();
-    if (path == "/" && request.field("accept").find("text/html") != std::string_view::npos) path = "/chat.html";
+    const std::string_view path = file_of(request);
     const auto files = web_files();
     const auto it = std::find_if(files.begin(), files.end(), [&](const WebFile& file) { return file.path == path; });
     return it == files.end() ? nullptr : &*it;

@@ -117,6 +117,8 @@ std::vector<RequestField> make_fields() {
         {"ignore_eos", api_all, "boolean", open, "false", "Go on after the model's end tokens",
          [](const Json& v, Name n, Call& c) { c.spec.ignore_end = as_bool(v, n); }},
         {"seed", api_all, "integer", "64 bits", "a random one", "Makes the choice repeatable", read_seed},
+        {"numerics", api_all, "boolean", open, "false, with --watch true", "Watch the values of this answer, for GET /numerics",
+         [](const Json& v, Name n, Call& c) { c.spec.watch = as_bool(v, n); }},
         {"logit_bias", api_all, "object", "1024 token ids, -100 .. 100", "none", "Added to the logits of these tokens", read_bias},
         {"logprobs", api_completions, "integer", Range::between(0, 20), "none", "Log probabilities of the tokens, and of so many best ones",
          [](const Json& v, Name n, Call& c) { c.wants_logprobs = true, c.top_logprobs = as_int(v, n, 0, 20); }},

@@ -33,6 +33,8 @@ constexpr RouteDocument documents[] = {
     {"POST", "/v1/embeddings", "Vectors of texts", api_embeddings, "", R"({"input": ["Hello", "Good morning"]})", "Embeddings"},
     {"GET", "/metrics", "Counts and times for Prometheus", 0, "", "", ""},
     {"GET", "/slots", "What runs and waits, without the texts", 0, "", "", "Slots"},
+    {"GET", "/numerics", "The values of the last watched answer, or with `?id=` of another one that is kept, and the audit's figures", 0,
+     "", "", "Numerics"},
 };
 
 constexpr NamedSchema schemas[] = {
@@ -86,6 +88,13 @@ constexpr NamedSchema schemas[] = {
         "parallel": {"type": "integer"}, "running": {"type": "integer"}, "waiting": {"type": "integer"}, "kv_pages": {"type": "object",
         "required": ["total", "used", "kept"], "additionalProperties": {"type": "integer"}}, "answers": {"type": "array",
         "items": {"type": "object", "required": ["request", "choice", "prompt_tokens", "answer_tokens", "seconds"]}}}})"},
+    {"Numerics", R"({"type": "object", "required": ["format", "model", "stages", "answer", "audit"], "properties": {
+        "format": {"const": "kylin.numerics/1"}, "model": {"type": "object", "required": ["name", "n_layer"]}, "stages": {"type": "array",
+        "items": {"type": "object", "required": ["name", "per_layer", "meaning"]}}, "answer": {"type": ["object", "null"],
+        "required": ["id", "prompt_tokens", "cached_tokens", "answer_tokens", "largest", "not_finite"], "properties": {
+        "largest": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": ["number", "null"]}}},
+        "not_finite": {"type": "array", "items": {"type": "object", "required": ["stage", "layer", "nan", "inf"]}}}},
+        "audit": {"type": ["object", "null"]}}})"},
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ constexpr auto entries = std::to_array<RouteEntry>({
     {"POST", "/v1/embeddings", post_embeddings},
     {"GET", "/metrics", get_metrics, false, true},
     {"GET", "/slots", get_slots, false, true},
+    {"GET", "/numerics", get_numerics},
 });
 
 const RouteEntry* find(std::string_view path) {
@@ -59,8 +60,8 @@ Routes::Routes(const ServedModel& model, AccessRules rules, Log log)
     : model_(model),
       rules_(std::move(rules)),
       log_(std::move(log)),
-      generations_(model.engine, metrics_, static_cast<size_t>(model.n_parallel + model.n_queue)),
-      context_{model_, metrics_, generations_, {}, {}} {
+      generations_(model.engine, {metrics_, watched_, model.audit}, static_cast<size_t>(model.n_parallel + model.n_queue)),
+      context_{model_, metrics_, generations_, watched_, {}, {}} {
     for (const RouteEntry& entry : entries) context_.routes.push_back(fmt::format("{} {}", entry.method, entry.path));
 }
 

@@ -39,6 +39,7 @@ private:
     AccessRules rules_;
     Log log_;
     Metrics metrics_;
+    WatchedAnswers watched_;
     Generations generations_;
     ApiContext context_;
 };

@@ -7,6 +7,7 @@
 #include "engine/request.h"
 #include "grammar/mask_cache.h"
 #include "model/config.h"
+#include "server/audit.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -24,6 +25,8 @@ struct ServedModel {
     Sampling defaults;                                // for what a request leaves out
     int n_parallel;                                   // answers at once
     int n_queue;                                      // and so many more may wait
+    Audit* audit = nullptr;                           // off
+    bool watch = false;                               // every answer, not only those that ask for it
 };
 
 }  // namespace kylin::server

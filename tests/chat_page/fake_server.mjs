@@ -44,7 +44,8 @@ export class FakeServer {
 
     async handle(request, response) {
         const path = request.url.split('?')[0];
-        const file = path === '/' ? 'chat.html' : path.slice(1);
+        const pages = { '/': 'chat.html', ...(request.headers.accept?.includes('text/html') && { '/numerics': 'numerics.html' }) };
+        const file = pages[path] ?? path.slice(1);
         if (/^(chat\.html|numerics\.html|assets\/\w+\.(js|css))$/.test(file)) {
             response.writeHead(200, { 'Content-Type': types[file.split('.').pop()], 'Content-Security-Policy': this.policy, 'X-Content-Type-Options': 'nosniff' });
             return response.end(readFileSync(join(this.web, 'dist', file)));
@@ -53,7 +54,11 @@ export class FakeServer {
         if (this.key && request.headers.authorization !== `Bearer ${this.key}`) return this.refuse(response, 401, 'the API key is missing or wrong: Authorization: Bearer KEY');
         if (path === '/v1/models') return this.json(response, { object: 'list', data: [{ id: 'Kylin Demo', object: 'model', created: 0, owned_by: 'kylin' }] });
         if (path === '/model/info') return this.json(response, { name: 'Kylin Demo', architecture: 'qwen3', layers: 4, context: 2048, parallel: 4, recommended: { temperature: 0.6, top_p: 0.95, top_k: 20, min_p: 0 } });
-        if (path === '/numerics' && this.numerics) return this.json(response, this.numerics);
+        if (path === '/numerics' && this.numerics) {
+            const wanted = new URL(request.url, this.url).searchParams.get('id');
+            if (wanted && wanted !== this.numerics.answer.id) return this.refuse(response, 404, 'id: this answer was not watched');
+            return this.json(response, this.numerics);
+        }
         if (path === '/v1/chat/completions' && request.method === 'POST') return this.chat(request, response);
         return this.refuse(response, 404, 'there is nothing at this path');
     }
@@ -67,10 +72,10 @@ export class FakeServer {
         const script = this.answers[question.split(/\s/)[0]] ?? { text: `You said: ${question}` };
         const answer = typeof script === 'function' ? script(this.requests.length) : script;
         if (answer.status) return this.refuse(response, answer.status, answer.reason, answer.retry_after ? { 'Retry-After': String(answer.retry_after) } : {});
-        return this.stream(response, answer);
+        return this.stream(response, answer, body.numerics);
     }
 
-    async stream(response, { thoughts = '', text = '', gap = 0, breaks, finish = 'stop' }) {
+    async stream(response, { thoughts = '', text = '', gap = 0, breaks, finish = 'stop' }, watched) {
         const id = `chatcmpl-${this.requests.length}`;
         let gone = false;
         response.on('close', () => {
@@ -93,7 +98,7 @@ export class FakeServer {
         }
         if (breaks) send(JSON.stringify({ error: { message: breaks, type: 'server_error' } }));
         else {
-            chunk({}, finish, { timings: { answer_tokens_per_second: 31.25 } });
+            chunk({}, finish, { timings: { answer_tokens_per_second: 31.25 }, ...(watched && { watched }) });
             send(JSON.stringify({ id, object: 'chat.completion.chunk', choices: [], usage: { prompt_tokens: 15, completion_tokens: pieces.length + 1, total_tokens: 16 + pieces.length, prompt_tokens_details: { cached_tokens: 8 } } }));
             send('[DONE]');
         }

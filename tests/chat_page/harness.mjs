@@ -14,6 +14,11 @@ const patience = 30000;  // milliseconds; a machine may be busy with other tests
 // A status that a test provokes is logged by the browser itself.
 const expected = /^log error: Failed to load resource: (the server responded with a status of|net::ERR_(CONNECTION_(REFUSED|RESET)|EMPTY_RESPONSE|INCOMPLETE_CHUNKED))/;
 
+// A page that is on its way to another one cannot be asked: not yet.
+function unless_left(error) {
+    if (!error.message.includes('navigated or closed')) throw error;
+}
+
 export class Harness {
     constructor({ program, output, answers = {}, server = new FakeServer(web, answers) }) {
         mkdirSync(output, { recursive: true });
@@ -30,7 +35,7 @@ export class Harness {
                 await body(page);
                 assert.deepEqual(page.problems.filter((problem) => !expected.test(problem)), []);
             } catch (error) {
-                writeFileSync(join(this.output, 'failed.png'), await page.screenshot());
+                await page.shoot('failed').catch(() => {});  // none of a page that is being left
                 throw error;
             } finally {
                 await page.evaluate('localStorage.clear(); onpagehide = null');
@@ -43,7 +48,7 @@ export class Harness {
     async open({ path = '', width = 1100, height = 800, scheme = 'light', features } = {}) {
         const page = await this.browser.open(this.server.url + path, { width, height, scheme, features, allows: (url) => url.startsWith(this.server.url) || url.startsWith('blob:') });
         page.until = async (expression, what = expression) => {
-            for (const end = Date.now() + patience; !(await page.evaluate(expression)); await sleep(25)) assert.ok(Date.now() < end, `never: ${what}`);
+            for (const end = Date.now() + patience; !(await page.evaluate(expression).catch(unless_left)); await sleep(25)) assert.ok(Date.now() < end, `never: ${what}`);
         };
         page.text = (selector) => page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.textContent`);
         page.click = (selector, text = '') => page.evaluate(`{

@@ -14,8 +14,8 @@ export function sample(n_layer, variant = 'well') {
         const grown = (layer) => Number((fixed.includes(name) ? size : size * 1.19 ** layer * (1 + 0.4 * Math.sin(7 * layer + size))).toPrecision(4));
         largest[name] = Array.from({ length: per_layer ? n_layer : 1 }, (_, layer) => grown(layer));
     }
-    const answer = { id: 'chatcmpl-1', prompt_tokens: 15, answer_tokens: 87, largest, not_finite: [] };
-    const audit = { share: 0.01, requests: 12, waiting: 1, tokens: 843, kl_mean: 3.1e-6, kl_max: 2.2e-4, top1_agreement: 0.9988, worst: { stage: 'ffn_down', layer: 2, relative_error: 4.1e-3 } };
+    const answer = { id: 'chatcmpl-1', prompt_tokens: 15, cached_tokens: 8, answer_tokens: 87, largest, not_finite: [] };
+    const audit = { share: 0.01, requests: 12, waiting: 1, dropped: 2, too_long: 1, not_reproduced: 0, tokens: 843, kl_mean: 3.1e-6, kl_max: 2.2e-4, top1_agreement: 0.9988, worst: { stage: 'ffn_down', layer: 2, relative_error: 4.1e-3 } };
     if (variant === 'ill') {
         largest.ffn_act[n_layer - 1] = 40000;
         largest.ffn_down[n_layer - 1] = null;

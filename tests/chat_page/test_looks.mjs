@@ -90,7 +90,7 @@ for (const [scheme, width, height] of shapes) {
         }
     });
 
-    harness.test(`the numerics, ${scheme}, ${width} wide`, { scheme, width, height, path: 'numerics.html' }, async (page) => {
+    harness.test(`the numerics, ${scheme}, ${width} wide`, { scheme, width, height, path: 'numerics' }, async (page) => {
         for (const [variant, n_layer] of [['well', 4], ['ill', 28], ['idle', 4]]) {
             server.numerics = sample(n_layer, variant);
             await page.click('.top button', 'Refresh');
@@ -103,7 +103,7 @@ for (const [scheme, width, height] of shapes) {
     });
 }
 
-harness.test('the numerics are read by keyboard', { path: 'numerics.html' }, async (page) => {
+harness.test('the numerics are read by keyboard', { path: 'numerics' }, async (page) => {
     server.numerics = sample(28, 'ill');
     await page.click('.top button', 'Refresh');
     await page.until(`document.querySelector('[data-cell]')`);
@@ -117,7 +117,7 @@ harness.test('the numerics are read by keyboard', { path: 'numerics.html' }, asy
     assert.match(await page.text('#details'), /Largest value40000.*0\.712 bits.*may overflow/);
     await page.click('.heat label', 'F16 headroom');
     assert.equal(await page.text('[data-cell="ffn_act.27"]'), '0');
-    assert.match(await page.text('.values'), /Requests audited.*12, 1 waiting.*843.*3\.1e-6 nats.*99\.9 %.*0\.0041 in ffn_down, layer 2/s);
+    assert.match(await page.text('.values'), /Requests audited.*12, 1 waiting.*Left out.*3.*Not reproduced.*none.*843.*3\.1e-6 nats.*99\.9 %.*0\.0041 in ffn_down, layer 2/s);
     await page.click('.values button');
     await page.until(`${heading} === 'ffn_down, layer 2'`);
     server.numerics = undefined;
@@ -131,6 +131,30 @@ harness.test('the numerics name the question that was asked here', {}, async (pa
     server.numerics = { ...sample(4), answer: { ...sample(4).answer, id: `chatcmpl-${server.requests.length}` } };
     await page.click('.bottom a');
     await page.until(`document.querySelector('.asked b')?.textContent === 'What is the capital of France?'`);
+});
+
+harness.test('an answer that was watched leads to its numerics', {}, async (page) => {
+    await page.ask('What was not watched?');
+    await page.answered();
+    assert.equal(await page.evaluate(`document.querySelector('.foot a')`), null);
+    await page.click('header button', 'Settings');
+    await page.click('dialog label:has([name=numerics]):nth-child(2)');
+    await check_access(page, 'settings');
+    await page.key('Escape');
+    await page.ask('What is the capital of France?');
+    await page.answered(2);
+    assert.equal(server.requests.at(-1).numerics, true);
+    const id = `chatcmpl-${server.requests.length}`;
+    server.numerics = { ...sample(4), answer: { ...sample(4).answer, id } };
+    await check_access(page, 'the link');
+    await page.shoot('chat-watched', 800);
+    await page.click('.foot a', 'Numerics of this answer');
+    await page.until(`document.querySelector('.asked b')?.textContent === 'What is the capital of France?'`);
+    assert.equal(await page.evaluate('location.search'), `?id=${id}`);
+    assert.match(await page.text('.asked'), /8 tokens stood in the KV cache/);
+    server.numerics.answer.id = 'chatcmpl-other';
+    await page.click('.top button', 'Refresh');
+    await page.until(`document.querySelector('[role=alert]')?.textContent.includes('this answer was not watched')`);
 });
 
 // Everything that a mouse reaches is reached by Tab, in the order of the page, and can be seen there.

@@ -52,7 +52,7 @@ async function set(page, settings) {
     await page.until(`!document.querySelector('dialog')`);
 }
 
-test('browsers get the page at /, others the API; unchanged files are not sent again', async () => {
+test('browsers get the pages at / and /numerics, others the API; unchanged files are not sent again', async () => {
     const html = await fetch(server.url, { headers: { Accept: 'text/html,*/*;q=0.8' } });
     assert.equal(html.headers.get('content-type'), 'text/html; charset=utf-8');
     assert.equal(html.headers.get('content-security-policy'), readFileSync(join(web, 'content-security-policy'), 'utf8').trim());
@@ -60,6 +60,10 @@ test('browsers get the page at /, others the API; unchanged files are not sent a
     const json = await fetch(server.url);
     assert.equal(json.headers.get('content-type'), 'application/json');
     assert.ok((await json.json()).routes.length > 5);
+    const numerics = await fetch(`${server.url}numerics`, { headers: { Accept: 'text/html,*/*;q=0.8' } });
+    assert.equal(await numerics.text(), readFileSync(join(web, 'dist/numerics.html'), 'utf8'));
+    const values = await fetch(`${server.url}numerics`);
+    assert.deepEqual([values.headers.get('vary'), (await values.json()).format], ['Accept', 'kylin.numerics/1']);
     for (const name of ['assets/chat.js', 'assets/numerics.css']) {
         const file = await fetch(server.url + name);
         assert.equal(await file.text(), readFileSync(join(web, 'dist', name), 'utf8'));
@@ -142,5 +146,43 @@ harness.test('with an API key', {}, async () => {
         await guarded.server.close();
     }
 });
+
+// The whole way: an answer is watched, audited, and its page drawn from what the server really found.
+for (const scheme of ['light', 'dark']) {
+    harness.test(`the numerics of an answer, and the audit, ${scheme}`, {}, async () => {
+        const audited = new Harness({ program, output, server: new Served('--audit', '1', '--watch') });
+        await audited.server.listen();
+        try {
+            const page = await audited.open({ scheme });
+            await page.ask('What is the capital of France?');
+            await page.answered();
+            const figures = async () => (await fetch(`${audited.server.url}numerics`)).json();
+            for (const end = Date.now() + 60000; (await figures()).audit.requests < 1; await sleep(50)) assert.ok(Date.now() < end, 'never audited');
+            const { answer, audit, model } = await figures();
+            await page.click('.foot a', 'Numerics of this answer');
+            await page.until(`document.querySelector('.values') && document.querySelector('[data-cell]')`);
+            assert.equal(await page.text('.asked b'), 'What is the capital of France?');
+            assert.match(await page.text('.asked span'), new RegExp(answer.id));
+            // Every value that the server told has its cell, and nothing else has.
+            const shown = await page.evaluate(`[...document.querySelectorAll('[data-cell]')].map((cell) => cell.dataset.cell)`);
+            const told = Object.entries(answer.largest).flatMap(([stage, values]) => (values.length > 1 ? values.map((_, layer) => `${stage}.${layer}`) : [stage]));
+            assert.equal(told.length, 17 * model.n_layer + 3);
+            assert.deepEqual(shown.filter((name) => told.includes(name)).sort(), told.sort());
+            assert.match(await page.text('.well'), /All finite; at least [\d.]+ bits of headroom everywhere/);
+            const largest = Math.max(...Object.values(answer.largest).flat());
+            assert.match(await page.text('#details'), new RegExp(`Largest value${Number(largest.toPrecision(5))}`), 'the largest is chosen first');
+            const values = await page.text('.values');
+            assert.match(values, /Requests audited.*1Left out.*0Not reproduced.*none/);
+            assert.match(values, new RegExp(`Tokens compared.*${audit.tokens}`));
+            assert.match(values, /Same first choice.*100 %/);
+            assert.match(values, new RegExp(`in ${audit.worst.stage}, layer ${audit.worst.layer}`));
+            await page.shoot(`served-numerics-${scheme}`);
+            await page.close();
+        } finally {
+            await audited.browser.close();
+            await audited.server.close();
+        }
+    });
+}
 
 harness.run();

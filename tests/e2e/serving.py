@@ -124,6 +124,13 @@ class WithServer(unittest.TestCase):
         return error
 
 
+def complaints(metrics):
+    """What promtool says about them; empty when it is content."""
+    done = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, timeout=60)
+    said = (done.stdout + done.stderr).decode()
+    return said or (f"status {done.returncode}" if done.returncode else "")
+
+
 def main():
     """Runs the tests of the file that was started: FILE KYLIN [unittest arguments]"""
     global kylin

@@ -8,20 +8,12 @@ import json
 import re
 import socket
 import statistics
-import subprocess
 import threading
 import time
 import unittest
 
 import serving
-from serving import WithServer
-
-
-def complaints(text):
-    """What promtool says; empty when it is content."""
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=60)
-    said = (done.stdout + done.stderr).decode()
-    return said or (f"status {done.returncode}" if done.returncode else "")
+from serving import WithServer, complaints
 
 
 class Metrics(WithServer):

@@ -235,7 +235,7 @@ TEST(Engine, AFailureEndsOneRequestAndSparesTheOthers) {
     auto nan = bench.start({.prompt = {13, 1, 2}}), infinite = bench.start({.prompt = {14, 1, 2}}), honest = bench.start(babbling(5, 1));
     for (auto* bad : {&nan, &infinite}) {
         const Answer answer = bad->answer.get();
-        EXPECT_EQ(answer.finish.reason, FinishReason::error);
+        EXPECT_EQ(answer.finish.reason, FinishReason::not_finite);
         EXPECT_EQ(answer.finish.message, "non-finite logits");
         EXPECT_EQ(answer.tokens.size(), 7u);
     }

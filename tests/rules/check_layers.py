@@ -14,7 +14,7 @@ MAY_USE = {
     "grammar": "base text",
     "engine": "base gguf text grammar model numerics",
     "parity": "base gguf model numerics",
-    "server": "base text grammar model engine",
+    "server": "base text grammar model numerics engine parity",
     "cli": "base gguf text kernels model numerics grammar engine parity server",
 }
 

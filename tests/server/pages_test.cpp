@@ -27,6 +27,8 @@ TEST(Pages, RootIsAPageForBrowsersOnly) {
     EXPECT_EQ(page->content_type, "text/html; charset=utf-8");
     EXPECT_NE(page->body.find("assets/chat.js"), std::string::npos);
     EXPECT_EQ(field(*page, "Vary"), "Accept");
+    EXPECT_EQ(page_response(get("/numerics?id=x", {{"accept", browser}}))->body, page_response(get("/numerics.html"))->body);
+    EXPECT_FALSE(page_response(get("/numerics", {{"accept", "application/json"}})));
     EXPECT_FALSE(page_response(get("/")));
     EXPECT_FALSE(page_response(get("/", {{"accept", "*/*"}})));  // curl
     EXPECT_FALSE(page_response(get("/", {{"accept", "application/json"}})));

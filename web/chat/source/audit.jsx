@@ -17,6 +17,8 @@ function Worst({ worst, has, select }) {
 
 const rows = [
     ['Requests audited', 'Answers that were computed again, since the server started.', (a) => `${a.requests.toLocaleString('en')}${a.waiting > 0 ? `, ${a.waiting} waiting` : ''}`],
+    ['Left out', 'Chosen, but too many were waiting, or the answer was too long.', (a) => (a.dropped + a.too_long).toLocaleString('en')],
+    ['Not reproduced', 'Answers that came out otherwise when the same engine computed them again, alone. There must be none.', (a) => (a.not_reproduced > 0 ? <b class="beyond">{a.not_reproduced.toLocaleString('en')}</b> : 'none')],
     ['Tokens compared', 'Each one is a whole distribution over the vocabulary.', (a) => a.tokens.toLocaleString('en')],
     [<><Term name="KL" />, mean</>, 'How far the probabilities of the next token are from the exact ones. 0 means that they are the same.', (a) => nats(a.kl_mean)],
     ['KL, largest', 'The same for the worst token.', (a) => nats(a.kl_max)],
@@ -30,7 +32,7 @@ export function Audit({ audit, has, select }) {
             <h2 id="audit-title">Audit</h2>
             {!audit ? <p class="hint">The audit is off. <code>kylin serve --audit 0.01</code> computes one answer in a hundred again in float64, in the background, and compares.</p> : (
                 <>
-                    <p class="hint">About one answer in {Math.round(1 / audit.share).toLocaleString('en')} is computed again by Kylin's <Term name="oracle" />, in the background, and compared token by token.</p>
+                    <p class="hint">{audit.share === 1 ? 'Every answer' : `About one answer in ${Math.round(1 / audit.share).toLocaleString('en')}`} is computed again by Kylin's <Term name="oracle" />, in the background, and compared token by token.</p>
                     {audit.requests === 0 ? <p>None has been audited yet.</p> : (
                         <div class="scroll" tabIndex={0} role="group" aria-label="Figures of the audit">
                             <table class="values">

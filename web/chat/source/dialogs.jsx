@@ -39,7 +39,25 @@ function NumberField({ field, value, recommended, set }) {
     );
 }
 
-const thinking = [['as the model has it', undefined], ['on', true], ['off', false]];
+const switches = [
+    { name: 'thinking', label: 'Thinking', choices: [['as the model has it', undefined], ['on', true], ['off', false]] },
+    { name: 'numerics', label: 'Watch the numerics', choices: [['as the server has it', undefined], ['yes', true], ['no', false]], meaning: 'The values of every stage of every layer, for the page of numerics. It costs time, most of all on long prompts.' },
+];
+
+function Switch({ field: { name, label, choices, meaning }, value, set }) {
+    const id = useId();
+    return (
+        <fieldset class="setting wide" aria-describedby={meaning && id}>
+            <legend>{label}</legend>
+            <div class="switch">
+                {choices.map(([words, choice]) => (
+                    <label key={words}><input type="radio" name={name} checked={value === choice} onChange={() => set(name, choice)} /><span>{words}</span></label>
+                ))}
+            </div>
+            {meaning && <p id={id}>{meaning}</p>}
+        </fieldset>
+    );
+}
 
 export function Settings({ settings, recommended, change, close }) {
     const [resets, set_resets] = useState(0);
@@ -57,14 +75,7 @@ export function Settings({ settings, recommended, change, close }) {
                             <textarea id="system" rows="3" dir="auto" value={settings.system ?? ''} placeholder="None: the model's own, if it has one"
                                 onInput={(event) => set('system', event.currentTarget.value || undefined)} />
                         </div>
-                        <fieldset class="setting wide">
-                            <legend>Thinking</legend>
-                            <div class="switch">
-                                {thinking.map(([label, value]) => (
-                                    <label key={label}><input type="radio" name="thinking" checked={settings.thinking === value} onChange={() => set('thinking', value)} /><span>{label}</span></label>
-                                ))}
-                            </div>
-                        </fieldset>
+                        {switches.map((field) => <Switch key={field.name} field={field} value={settings[field.name]} set={set} />)}
                         {fields.map((field) => <NumberField key={field.name} field={field} value={settings[field.name]} recommended={recommended?.[field.name]} set={set} />)}
                     </div>
                     <p class="hint">What is empty is as the model's file recommends. New conversations begin with these settings.</p>

@@ -67,6 +67,9 @@ function Ending({ message, again }) {
     return note && <p class="note">{note}</p>;
 }
 
+// Where an answer broke off, nobody said whether it was watched: it was where we asked for it.
+const is_watched = ({ id, watched, sent }) => id && (watched || sent?.numerics);
+
 // `again`: only for the last answer.
 function Answer({ message, again }) {
     const body = useRef(null);
@@ -81,6 +84,7 @@ function Answer({ message, again }) {
             <div class="foot">
                 <Figures message={message} />
                 {!running && message.content && <Copy text={() => message.content} shown={() => body.current} class="quiet">Copy</Copy>}
+                {!running && is_watched(message) && <a href={`numerics?id=${message.id}`}>Numerics<span class="unseen"> of this answer</span></a>}
                 {!running && again && message.state !== 'failed' && <button type="button" class="quiet" onClick={again}>Regenerate</button>}
             </div>
         </li>

@@ -49,6 +49,7 @@ function Asked({ model, answer }) {
     return (
         <div class="asked">
             <span>{model.name}, answer <code>{answer.id}</code>: {count(answer.prompt_tokens, 'prompt token')}, {count(answer.answer_tokens, 'answer token')}</span>
+            {answer.cached_tokens > 0 && <span>Of the prompt, {count(answer.cached_tokens, 'token')} stood in the KV cache already and did not run again: their values are not in these figures.</span>}
             {question && <b dir="auto">{question.length > 200 ? `${question.slice(0, 200)}…` : question}</b>}
         </div>
     );
@@ -62,11 +63,18 @@ function Numerics({ numerics }) {
     return (
         <main>
             {answer ? <ActivationMap numerics={numerics} cells={cells} selected={selected} select={select} />
-                : <section class="heat"><p class="empty">No answer has been watched since the server started. Ask something in the <a href="./">chat</a>.</p></section>}
+                : <section class="heat"><p class="empty">No answer has been watched since the server started. Ask something in the <a href="./">chat</a>, with <i>Watch the numerics</i> in its settings. <code>kylin serve --watch</code> watches all answers.</p></section>}
             {answer && <Inspector stages={numerics.stages} cell={cells.get(selected)} />}
             <div class="rest"><Audit audit={numerics.audit} has={(name) => cells.has(name)} select={select} /></div>
         </main>
     );
+}
+
+const wanted = new URLSearchParams(location.search).get('id');  // null: the last one
+
+function problem_of(error) {
+    if (!error.status) return 'The server does not answer.';
+    return error.status === 404 && !wanted ? 'This server does not watch its numerics.' : error.message;
 }
 
 function use_numerics(server) {
@@ -74,10 +82,10 @@ function use_numerics(server) {
     const [asked, ask] = useState(0);
     const again = () => ask((n) => n + 1);
     useEffect(() => {
-        server.json('numerics').then((numerics) => {
+        server.json(wanted ? `numerics?id=${encodeURIComponent(wanted)}` : 'numerics').then((numerics) => {
             const known = numerics.format === 'kylin.numerics/1';
             set(known ? { numerics, at: new Date() } : { problem: `The server's format is ${numerics.format}; this page shows kylin.numerics/1.` });
-        }, (error) => set({ problem: error.status === 404 ? 'This server does not watch its numerics.' : error.status ? error.message : 'The server does not answer.' }));
+        }, (error) => set({ problem: problem_of(error) }));
     }, [asked]);
     useEffect(() => {
         const on_show = () => !document.hidden && again();
@@ -95,7 +103,7 @@ function Page() {
         <>
             <header>
                 <div class="top"><a href="./">← Chat</a><span role="status">{at && `as of ${at.toLocaleTimeString()}`}</span><button type="button" onClick={again}>Refresh</button><Theme kept={kept(local, 'kylin.theme')} /></div>
-                <h1>Numerics of the last answer</h1>
+                <h1>Numerics of {wanted ? 'an answer' : 'the last answer'}</h1>
                 <p class="intro hint">While it answers, Kylin watches the values of every stage of every layer. Large values are normal in healthy models; what matters is whether they stay far from the largest number that F16 holds, 65504, and whether any is not a number.</p>
                 {problem && <p class="asked wrong" role="alert">{problem}</p>}
                 {numerics?.answer && <Asked {...numerics} />}

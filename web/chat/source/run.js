@@ -47,6 +47,7 @@ async function read(response, message, { asked_at, report }) {
         if (!content && !thoughts && !choice?.finish_reason) continue;
         message.finish = choice.finish_reason ?? message.finish;
         message.timings = choice.timings ?? message.timings;
+        message.watched = choice.watched ?? message.watched;
         message.last = performance.now() - asked_at;
         if (content || thoughts) {
             message.first ??= message.last;

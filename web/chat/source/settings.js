@@ -14,6 +14,7 @@ export function request_of(settings) {
     const request = {};
     for (const { name } of fields) if (settings[name] !== undefined) request[name] = settings[name];
     if (settings.thinking !== undefined) request.chat_template_kwargs = { enable_thinking: settings.thinking };
+    if (settings.numerics !== undefined) request.numerics = settings.numerics;
     return request;
 }
 

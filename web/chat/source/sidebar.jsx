@@ -46,7 +46,7 @@ export function Sidebar({ conversations, current, is_running, open, close, delet
                 {problem && <p class="deleted">{problem}</p>}
             </div>
             <div class="bottom">
-                <a href="numerics.html">Numerics</a>
+                <a href="numerics">Numerics</a>
                 <Theme kept={kept(storage, 'kylin.theme')} />
             </div>
         </nav>
