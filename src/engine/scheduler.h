@@ -21,8 +21,9 @@ struct Step {
     std::vector<Part> parts;
 };
 
-// At most max_rows rows, at least one for each sequence: what is left after the answers, which need one and up to n_draft for guesses,
-// the prompts share equally, and what a short prompt leaves goes to longer ones. Requires max_rows >= sequences.size().
+// At most max_rows rows. Answers come first, with one row and up to n_draft guesses each. What is left is for the prompts: half of it for
+// the one that came first, so that nobody waits forever, and the rest for the shortest ones, so that many are answered soon. `sequences`
+// are in the order of their arrival. Requires max_rows >= sequences.size().
 Step plan_step(std::span<const std::unique_ptr<Sequence>> sequences, int max_rows, int n_draft = 0);
 
 }  // namespace kylin
