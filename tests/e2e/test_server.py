@@ -117,6 +117,30 @@ class OpenAI(WithServer):
         stopped = self.server.post("/generate", {"prompt": "Hello", "max_tokens": 9, "stop": word * 3, **body})
         self.assertEqual((stopped["finish_reason"], stopped["text"]), ("stop", ""))
 
+    def test_a_stop_string_is_never_streamed_in_part(self):
+        # Two tokens in turns, so that the stop string begins many times before it is there.
+        ask = {"prompt": "Hello", "max_tokens": 40, "temperature": 1, "seed": 3, "ignore_eos": True, "logit_bias": {"300": 100, "301": 100}}
+        text = self.server.post("/generate", ask)["text"]
+        stop = text[len(text) // 2:len(text) // 2 + 6]
+        events = [json.loads(e) for e in self.server.events("/generate_stream", {**ask, "stop": [stop]})]
+        self.assertEqual("".join(e["text"] for e in events[:-1]), text[:text.index(stop)])
+        self.assertEqual(events[-1]["finish_reason"], "stop")
+
+    def test_penalties_change_what_is_said(self):
+        ask = {"prompt": "Hello", "max_tokens": 30, "temperature": 0, "ignore_eos": True, "logit_bias": {str(id): 20 for id in range(300, 330)}}
+        plain = self.server.post("/generate", ask)["tokens"]
+        for penalty in ({"repetition_penalty": 100}, {"presence_penalty": 2, "temperature": 0}, {"frequency_penalty": 2}):
+            penalized = self.server.post("/generate", {**ask, **penalty, "penalty_window": -1})["tokens"]
+            self.assertGreater(len(set(penalized)), len(set(plain)), penalty)
+
+    def test_every_answer_names_its_request(self):
+        names = set()
+        for method, path, body in (("GET", "/health", None), ("POST", "/generate", {"prompt": "x", "max_tokens": 1}), ("POST", "/generate", {}),
+                                   ("GET", "/nowhere", None), ("POST", "/generate_stream", {"prompt": "x", "max_tokens": 1})):
+            response, _ = self.server.ask(method, path, body)
+            names.add(response.getheader("X-Request-Id"))
+        self.assertEqual(len(names - {None}), 5)
+
     def test_logprobs(self):
         content = self.server.post("/v1/chat/completions", self.chat(logprobs=True, top_logprobs=3, ignore_eos=True))["choices"][0]["logprobs"]["content"]
         self.assertGreater(len(content), 0)
