@@ -53,8 +53,8 @@ private:
         load_ = {.n_running = static_cast<int>(active_.size()),
                  .n_waiting = static_cast<int>(waiting_.size()),
                  .n_pages = pool_.n_total(),
-                 .n_pages_used = pool_.n_total() - pool_.n_free() - kept_.n_pages(),
-                 .n_pages_kept = kept_.n_pages()};
+                 .n_pages_used = pool_.n_total() - pool_.n_free() - cache_.n_pages(),
+                 .n_pages_kept = cache_.n_pages()};
     }
 
     void cancel(RequestId id) {
@@ -75,10 +75,10 @@ private:
             Sequence& next = *waiting_.front();
             const std::span<const int32_t> prompt = next.spec().prompt;
             // The last token of the prompt is always run, for its logits.
-            CachedTokens cached = kept_.take(prompt.first(prompt.size() - 1)).value_or(CachedTokens{{}, PageTable(pool_)});
+            CachedTokens cached = cache_.find(prompt.first(prompt.size() - 1), next.spec().cache_salt);
             while (!cached.pages.resize(pages_for(next.n_positions()))) {
-                if (kept_.drop_oldest()) continue;
-                kept_.keep(std::move(cached));
+                if (cache_.drop_oldest()) continue;
+                cache_.keep(std::move(cached), next.spec().cache_salt);
                 return;
             }
             next.admit(std::move(cached));
@@ -125,6 +125,9 @@ private:
             s.count_drafted(part.guess.size());
             const size_t n = part.guess.size();
             for (size_t i = 0; go_on(s, logits, part.output + static_cast<int>(i), i < n ? part.guess[i] : no_guess); ++i) continue;
+            // Its prompt has run, and well: whoever begins like it need not wait until it ends.
+            if (s.n_answer() == 1 && !s.ended())
+                cache_.share(s.tokens().first(static_cast<size_t>(s.n_cached())), s.pages(), s.spec().cache_salt);
         }
     }
 
@@ -157,7 +160,7 @@ private:
 
     void retire_ended() {
         for (const auto& s : active_)
-            if (auto cached = s->ended() ? s->release() : std::nullopt) kept_.keep(std::move(*cached));
+            if (auto cached = s->ended() ? s->release() : std::nullopt) cache_.keep(std::move(*cached), s->spec().cache_salt);
         std::erase_if(active_, [](const auto& s) { return s->ended(); });
     }
 
@@ -165,7 +168,7 @@ private:
     EngineOptions options_;
     Inbox& inbox_;
     PagePool pool_;
-    KeptPages kept_;
+    PrefixCache cache_{pool_};
     Sampler sampler_;
     std::vector<float> row_;  // logits of one row
     std::deque<std::unique_ptr<Sequence>> waiting_;

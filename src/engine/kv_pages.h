@@ -13,20 +13,22 @@ constexpr int pages_for(int n_positions) { return (n_positions + page_positions 
 
 class PageTable;
 
-// A fixed number of pages; every one is either free or in exactly one table. One thread.
+// A fixed number of pages; every one is either free or in tables, as often as its number of holders says. One thread.
 class PagePool {
 public:
     explicit PagePool(int n_pages);
     int n_total() const { return n_total_; }
     int n_free() const { return static_cast<int>(free_.size()); }
+    int n_holders(int32_t page) const { return n_holders_[static_cast<size_t>(page)]; }
 
 private:
     friend class PageTable;
     int n_total_;
     std::vector<int32_t> free_;
+    std::vector<int32_t> n_holders_;
 };
 
-// The pages of one sequence, in order of position. Gives them back when it ends; the pool must outlive it.
+// The pages of one text, in order of position. Gives them back when it ends; the pool must outlive it.
 class PageTable {
 public:
     explicit PageTable(PagePool& pool) : pool_(&pool) {}
@@ -36,6 +38,8 @@ public:
 
     // Exactly n pages, the first ones kept. False, and nothing changed, when the pool has too few.
     bool resize(int n);
+    // Adds the page other.pages()[index], which both hold from now on.
+    void share(const PageTable& other, size_t index);
     std::span<const int32_t> pages() const { return pages_; }
     int size() const { return static_cast<int>(pages_.size()); }
 

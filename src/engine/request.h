@@ -42,6 +42,7 @@ std::span<const SamplingField> sampling_fields();
 
 struct GenerationSpec {
     std::vector<int32_t> prompt = {};
+    std::string cache_salt = {};  // shares cached prompts with requests of the same salt alone
     Sampling sampling = {};
     int max_tokens = -1;                    // -1: until the context is full
     std::vector<std::string> stop = {};     // the answer ends before the first of these

@@ -18,7 +18,7 @@ void add(Step& step, Sequence& sequence, int n_rows, std::span<const int32_t> gu
     batch.tokens.insert(batch.tokens.end(), guess.begin(), guess.end());
     const int end = batch.rows();
     batch.chunks.push_back(
-        {.first_row = first_row, .n_rows = end - first_row, .first_position = sequence.n_cached(), .pages = sequence.pages()});
+        {.first_row = first_row, .n_rows = end - first_row, .first_position = sequence.n_cached(), .pages = sequence.pages().pages()});
     step.parts.push_back({&sequence, n_rows, complete ? static_cast<int>(batch.outputs.size()) : -1, {guess.begin(), guess.end()}});
     for (int row = first_row + n_rows - 1; complete && row < end; ++row) batch.outputs.push_back(row);
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/event.h"
-#include "engine/kept_pages.h"
+#include "engine/prefix_cache.h"
 #include "engine/prompt_lookup.h"
 #include "engine/request.h"
 #include "engine/stop_matcher.h"
@@ -39,7 +39,7 @@ public:
     void admit(CachedTokens cached);
     int n_cached() const { return n_cached_; }
     int n_pending() const { return static_cast<int>(tokens_.size()) - n_cached_; }  // at least 1 until it ends
-    std::span<const int32_t> pages() const { return pages_->pages(); }
+    const PageTable& pages() const { return *pages_; }
     Activations* watched() { return activations_.get(); }  // nullptr: nobody asked for it
     void advance(int n) { n_cached_ += n; }                // so many pending tokens are in the cache now
 

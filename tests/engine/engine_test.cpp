@@ -331,6 +331,33 @@ TEST(Engine, GoesOnFromCachedTokensWithTheSameAnswer) {
     EXPECT_EQ(bench.run(babbling(300, 9)).finish.usage.n_reused, 0);  // needs every page: kept ones make room
 }
 
+TEST(Engine, SharesBeginningsWithoutChangingAnswers) {
+    const auto asks = [](int i) {
+        GenerationSpec spec = babbling(150, 1);  // a long beginning that all have
+        spec.prompt.insert(spec.prompt.end(), {100 + i, 101, 102});
+        spec.sampling.seed = static_cast<uint64_t>(i);
+        return spec;
+    };
+    Bench bench({.n_pages = 40, .n_sequences = 4});
+    std::promise<void> begun;
+    std::once_flag once;
+    GenerationSpec first = asks(0);
+    first.max_tokens = 400;
+    auto running = bench.start(first, [&](const TokenEvent&) { std::call_once(once, [&] { begun.set_value(); }); });
+    begun.get_future().wait();
+    for (int i = 1; i < 9; ++i) {
+        const Answer answer = bench.run(asks(i));
+        EXPECT_GE(answer.finish.usage.n_reused, 128);  // two pages, from the one that still runs or from an ended one
+        EXPECT_EQ(answer, Bench({.n_pages = 8}).run(asks(i)));
+    }
+    GenerationSpec salted = asks(1);
+    salted.cache_salt = "mine";
+    EXPECT_EQ(bench.run(salted).finish.usage.n_reused, 0);
+    EXPECT_GE(bench.run(salted).finish.usage.n_reused, 128);
+    bench.engine().cancel(running.id);
+    running.answer.get();
+}
+
 std::shared_ptr<const grammar::Constraint> constraint(const char* schema, const grammar::Limits& limits = {}) {
     static const auto masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(fake_tokenizer()));
     const auto json = grammar::Json::parse(schema);

@@ -4,8 +4,6 @@
 #include <rapidcheck/gtest.h>
 #include <set>
 
-#include "engine/kept_pages.h"
-
 namespace kylin {
 namespace {
 
@@ -50,37 +48,19 @@ TEST(PagePool, CountsPagesOfPositions) {
     EXPECT_EQ(pages_for(page_positions + 1), 2);
 }
 
-CachedTokens cached(PagePool& pool, std::vector<int32_t> tokens, int n_pages) {
-    PageTable pages(pool);
-    EXPECT_TRUE(pages.resize(n_pages));
-    return {std::move(tokens), std::move(pages)};
-}
-
-TEST(KeptPages, GivesTheLongestBeginningAndGivesBackWhatIsUnused) {
-    PagePool pool(10);
-    KeptPages kept;
-    kept.keep(cached(pool, {1, 2, 3}, 4));
-    EXPECT_EQ(pool.n_free(), 9);  // three tokens need one page
-    kept.keep(cached(pool, {1, 2, 3, 4, 5}, 1));
-    const auto taken = kept.take(std::vector<int32_t>{1, 2, 3, 4, 9, 9});
-    ASSERT_TRUE(taken);
-    EXPECT_EQ(taken->tokens, (std::vector<int32_t>{1, 2, 3, 4}));
-    EXPECT_EQ(taken->pages.size(), 1);
-    EXPECT_TRUE(kept.drop_oldest());
-    EXPECT_FALSE(kept.drop_oldest());
-    EXPECT_EQ(pool.n_free(), 9);
-}
-
-TEST(KeptPages, LeavesAlonePagesThatMostlyHoldOtherTokens) {
-    PagePool pool(10);
-    KeptPages kept;
-    kept.keep(cached(pool, {1, 2, 3, 4, 5}, 1));
-    EXPECT_FALSE(kept.take(std::vector<int32_t>{1, 2, 9}));
-    EXPECT_FALSE(kept.take(std::vector<int32_t>{}));
-    kept.keep(cached(pool, {}, 3));  // nothing to keep: the pages are free again
-    EXPECT_EQ(pool.n_free(), 9);
-    EXPECT_TRUE(kept.drop_oldest());
-    EXPECT_EQ(pool.n_free(), 10);
+TEST(PagePool, TakesAPageBackFromItsLastHolder) {
+    PagePool pool(3);
+    PageTable first(pool);
+    ASSERT_TRUE(first.resize(2));
+    {
+        PageTable second(pool);
+        second.share(first, 1);
+        EXPECT_EQ(second.pages()[0], first.pages()[1]);
+        EXPECT_EQ(pool.n_holders(first.pages()[1]), 2);
+        first.resize(0);
+        EXPECT_EQ(pool.n_free(), 2);
+    }
+    EXPECT_EQ(pool.n_free(), 3);
 }
 
 }  // namespace
