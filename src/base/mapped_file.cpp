@@ -2,6 +2,7 @@
 #include "base/mapped_file.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/file_descriptor.h"
@@ -27,11 +29,24 @@ std::string_view kind_of(mode_t mode) {
 }
 
 // Only async-signal-safe calls.
-void report_lost_pages(int) {
+void report_lost_page(int) {
     constexpr std::string_view message = "error: a mapped file was cut short while it was being read\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
     ::_exit(1);
 }
+
+int all_ones = -1;  // a file of one page, for the handler: it can be given nothing
+
+// mmap is a bare system call here. The page is exchanged in one step, so that no other thread reads zeros in between; and a file's pages
+// come back after release().
+void replace_lost_page(int signal, siginfo_t* info, void*) {
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    void* lost = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(info->si_addr) / page * page);
+    if (info->si_code != BUS_ADRERR || ::mmap(lost, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, all_ones, 0) == MAP_FAILED)
+        report_lost_page(signal);
+}
+
+void on_lost_page(struct sigaction action) { ::sigaction(SIGBUS, &action, nullptr); }
 
 }  // namespace
 
@@ -65,13 +80,26 @@ void MappedFile::release(std::span<const std::byte> part) const {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
     const auto start = static_cast<size_t>(part.data() - bytes_.data());
     const size_t first = (start + page - 1) / page * page, end = (start + part.size()) / page * page;
-    if (first < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);  // advice: failure costs memory only
+    if (first < end)
+        ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);  // advice: failure costs memory only
 }
 
 void end_program_when_mapped_file_shrinks() {
     struct sigaction action = {};
-    action.sa_handler = report_lost_pages;
-    ::sigaction(SIGBUS, &action, nullptr);
+    action.sa_handler = report_lost_page;
+    on_lost_page(action);
+}
+
+void read_nan_where_mapped_file_shrinks() {
+    const std::vector<std::byte> page(static_cast<size_t>(::sysconf(_SC_PAGESIZE)), std::byte{0xFF});
+    FileDescriptor file(::memfd_create("lost page", MFD_CLOEXEC));
+    if (!file || ::write(file.get(), page.data(), page.size()) != static_cast<ssize_t>(page.size()))
+        throw InputError("memory", std::string("cannot be made a file: ") + std::strerror(errno));
+    all_ones = file.release();
+    struct sigaction action = {};
+    action.sa_sigaction = replace_lost_page;
+    action.sa_flags = SA_SIGINFO;
+    on_lost_page(action);
 }
 
 }  // namespace kylin

@@ -27,5 +27,8 @@ private:
 // Someone may cut a file short while it is mapped; reading the lost pages raises SIGBUS. For programs, not libraries:
 // from here on that ends the process with one line on stderr and exit status 1 instead of a crash.
 void end_program_when_mapped_file_shrinks();
+// For programs that go on without the file, once: from here on lost pages read as bytes 0xFF, which are NaN in every type of weights, so
+// that whatever needs them is found out. What was lost of the last page that is left reads as zeros: that is the kernel's doing.
+void read_nan_where_mapped_file_shrinks();
 
 }  // namespace kylin

@@ -1,11 +1,13 @@
 // kylin serve: HTTP for many clients.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <ctime>
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 #include "cli/chat_options.h"
 #include "cli/commands.h"
 #include "cli/config_file.h"
@@ -61,6 +63,7 @@ void announce(const Settings& settings, const Session& session, uint16_t port) {
 // One line for each request: key=value, values without spaces unless quoted.
 server::Routes::Log make_log(bool quiet) {
     if (quiet) return [](const server::ExchangeRecord&) {};
+    ::tzset();  // now, so that nothing is opened while requests are served
     auto logger = std::make_shared<spdlog::logger>("kylin", std::make_shared<spdlog::sinks::stderr_sink_st>());
     logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
     return [logger](const server::ExchangeRecord& r) {
@@ -99,6 +102,7 @@ void serve(Settings settings) {
     if (is_loopback(settings.http.host) && settings.access.api_key.empty())
         settings.access.hosts = {"localhost", "127.0.0.1", "[::1]", in_url(settings.http.host)};
     Session session(settings.session);
+    read_nan_where_mapped_file_shrinks();  // the embedding is read from the file: answers that need what it lost fail, and no others
     note_template(session);
     const std::unique_ptr<server::Audit> audit = make_audit(settings, session);
     const server::ServedModel model{.engine = *session.engine,

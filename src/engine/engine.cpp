@@ -26,19 +26,14 @@ public:
 
     void run() {
         parts_.math.cancel_on(&inbox_.step_is_void());
-        for (;;) {
-            publish_load();
-            Inbox::Mail mail = inbox_.take(active_.empty() && waiting_.empty());
-            for (Sequence::Origin& origin : mail.submitted)
-                waiting_.push_back(std::make_unique<Sequence>(std::move(origin), parts_.tokenizer));
-            if (mail.closed) break;
-            for (const RequestId id : mail.cancelled) cancel(id);
-            admit();
-            publish_load();
-            if (!active_.empty()) step();
+        while (!mail_.closed) {
+            try {
+                turn();
+            } catch (const std::exception& e) {  // memory is lacking: what is in hand ends, what comes next may fit again
+                end_all(FinishReason::error, e.what());
+            }
         }
-        for (const auto& s : active_) s->end(FinishReason::cancelled);
-        for (const auto& s : waiting_) s->end(FinishReason::cancelled);
+        end_all(FinishReason::cancelled);
         parts_.math.cancel_on(nullptr);
     }
 
@@ -48,6 +43,29 @@ public:
     }
 
 private:
+    void turn() {
+        publish_load();
+        mail_ = inbox_.take(active_.empty() && waiting_.empty());
+        for (std::unique_ptr<Sequence>& s : mail_.submitted) waiting_.push_back(std::move(s));
+        if (mail_.closed) return;
+        for (const RequestId id : mail_.cancelled) cancel(id);
+        admit();
+        publish_load();
+        if (!active_.empty()) step();
+    }
+
+    void end_all(FinishReason reason, const char* why = "") {
+        const auto end = [&](const std::unique_ptr<Sequence>& s) {
+            if (s && !s->ended()) s->end(reason, why);
+        };
+        std::ranges::for_each(active_, end);
+        std::ranges::for_each(waiting_, end);
+        std::ranges::for_each(mail_.submitted, end);
+        active_.clear();
+        waiting_.clear();
+        mail_.submitted.clear();
+    }
+
     void publish_load() {
         const std::lock_guard lock(load_mutex_);
         load_ = {.n_running = static_cast<int>(active_.size()),
@@ -171,6 +189,7 @@ private:
     PrefixCache cache_{pool_};
     Sampler sampler_;
     std::vector<float> row_;  // logits of one row
+    Inbox::Mail mail_;
     std::deque<std::unique_ptr<Sequence>> waiting_;
     std::vector<std::unique_ptr<Sequence>> active_;
     mutable std::mutex load_mutex_;
@@ -180,8 +199,10 @@ private:
 }  // namespace
 
 struct Engine::State {
-    State(const EngineParts& parts, const EngineOptions& options) : n_pages(options.n_pages), loop(parts, options, inbox) {}
+    State(const EngineParts& parts, const EngineOptions& options)
+        : n_pages(options.n_pages), tokenizer(parts.tokenizer), loop(parts, options, inbox) {}
     int n_pages;
+    const Tokenizer& tokenizer;
     Inbox inbox;
     Loop loop;
 };
@@ -205,7 +226,11 @@ RequestId Engine::submit(GenerationRequest request, Sink sink) {
     if (pages_for(request.n_positions()) > state_->n_pages)
         throw InputError("prompt", std::to_string(request.n_positions()) + " positions of prompt and answer do not fit a KV cache of " +
                                        std::to_string(state_->n_pages * page_positions));
-    return state_->inbox.submit(std::move(request), std::move(sink));
+    // Made here, so that memory that is lacking is the caller's error.
+    const RequestId id = state_->inbox.next_id();
+    state_->inbox.submit(std::make_unique<Sequence>(
+        Sequence::Origin{id, std::move(request), std::move(sink), std::chrono::steady_clock::now()}, state_->tokenizer));
+    return id;
 }
 
 void Engine::cancel(RequestId id) { state_->inbox.cancel(id); }

@@ -2,11 +2,10 @@
 
 namespace kylin {
 
-RequestId Inbox::submit(GenerationRequest request, Sink sink) {
+void Inbox::submit(std::unique_ptr<Sequence> sequence) {
     const std::lock_guard lock(mutex_);
-    submitted_.push_back({++last_id_, std::move(request), std::move(sink), std::chrono::steady_clock::now()});
+    submitted_.push_back(std::move(sequence));
     arrived_.notify_one();
-    return last_id_;
 }
 
 void Inbox::cancel(RequestId id) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <unordered_set>
 #include <vector>
@@ -13,15 +14,16 @@ namespace kylin {
 class Inbox {
 public:
     // Any thread.
-    RequestId submit(GenerationRequest request, Sink sink);
+    RequestId next_id() { return ++last_id_; }
+    void submit(std::unique_ptr<Sequence> sequence);
     void cancel(RequestId id);
     void close();
 
     // Engine thread.
     struct Mail {
-        std::vector<Sequence::Origin> submitted;
+        std::vector<std::unique_ptr<Sequence>> submitted;
         std::vector<RequestId> cancelled;
-        bool closed;
+        bool closed = false;
     };
     Mail take(bool wait);  // wait: until there is some
     // Names the requests of the step that begins; it is worth nothing any more once all of them were cancelled.
@@ -31,8 +33,8 @@ public:
 private:
     std::mutex mutex_;
     std::condition_variable arrived_;
-    RequestId last_id_ = 0;
-    std::vector<Sequence::Origin> submitted_;
+    std::atomic<RequestId> last_id_ = 0;
+    std::vector<std::unique_ptr<Sequence>> submitted_;
     std::vector<RequestId> cancelled_;
     std::unordered_set<RequestId> running_;
     bool closed_ = false;

@@ -73,11 +73,12 @@ void Sequence::accept(std::vector<float> embedding) {
 }
 
 void Sequence::end(FinishReason reason, std::string message) {
-    ended_ = true;
     failed_ = is_error(reason);
     std::string tail = stops_.feed(text_.flush());
     tail += stops_.finish();
-    origin_.sink({.text = std::move(tail), .finish = finish(reason, std::move(message))});
+    const TokenEvent event{.text = std::move(tail), .finish = finish(reason, std::move(message))};
+    ended_ = true;  // from here on nothing allocates
+    origin_.sink(event);
 }
 
 Finish Sequence::finish(FinishReason reason, std::string message) const {

@@ -1,6 +1,7 @@
 // Odd paths are errors, never waits or crashes.
 #include "base/mapped_file.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,6 +100,23 @@ TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
         static_cast<void>(lost);
     };
     EXPECT_EXIT(read_lost_page(), ::testing::ExitedWithCode(1), "^error: a mapped file was cut short while it was being read\n$");
+}
+
+TEST(MappedFileDeathTest, LostPagesReadAsNaN) {
+    const TestFolder folder;
+    testing::fill(folder / "a", std::string(100000, 'x'));
+    const auto read_lost_pages = [&] {
+        read_nan_where_mapped_file_shrinks();
+        const MappedFile file = MappedFile::open(folder / "a");
+        std::filesystem::resize_file(folder / "a", 8192);
+        const auto is_lost = [](std::byte b) { return b == std::byte{0xFF}; };
+        const auto kept = file.bytes().first(8192), lost = file.bytes().subspan(8192);
+        bool right = std::ranges::none_of(kept, is_lost) && std::ranges::all_of(lost, is_lost);
+        file.release(file.bytes());
+        right = right && std::ranges::none_of(kept, is_lost) && std::ranges::all_of(lost, is_lost);
+        std::exit(right ? 0 : 2);
+    };
+    EXPECT_EXIT(read_lost_pages(), ::testing::ExitedWithCode(0), "^$");
 }
 
 }  // namespace
