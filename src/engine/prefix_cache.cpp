@@ -79,11 +79,17 @@ CachedTokens PrefixCache::find(std::span<const int32_t> tokens, const std::strin
 }
 
 PrefixCache::Place PrefixCache::add(Id parent, std::span<const int32_t> tokens, const PageTable& pages, size_t index) {
-    blocks_.push_back({++last_id_, parent, {tokens.begin(), tokens.end()}, PageTable(pool_), 0});
+    Block made{++last_id_, parent, {tokens.begin(), tokens.end()}, PageTable(pool_), 0};
+    made.page.share(pages, index);
+    blocks_.push_back(std::move(made));
     const Place block = std::prev(blocks_.end());
-    block->page.share(pages, index);
-    by_hash_.emplace(hash_of(parent, tokens), block);
-    by_parent_.emplace(parent, block);
+    try {
+        by_hash_.emplace(hash_of(parent, tokens), block);
+        by_parent_.emplace(parent, block);
+    } catch (...) {
+        erase(block);
+        throw;
+    }
     return block;
 }
 
@@ -117,7 +123,7 @@ void PrefixCache::erase(Place block) {
     const auto remove = [&](auto& index, uint64_t key) {
         const auto [first, last] = index.equal_range(key);
         const auto it = std::find_if(first, last, [&](const auto& entry) { return entry.second == block; });
-        if (it != last) index.erase(it);  // always, unless memory ran out while it was added
+        if (it != last) index.erase(it);  // it is there, unless memory ran out while the block was added
     };
     remove(by_hash_, hash_of(block->parent, block->tokens));
     remove(by_parent_, block->parent);
