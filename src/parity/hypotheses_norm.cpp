@@ -89,14 +89,14 @@ std::vector<Hypothesis> norm_hypotheses() {
          .shows_with = "any",
          .change = [](Form& f, const Use&) { f.norm.whole_row = true; }},
         {.name = "norm-after-rope",
-         .stages = {q_norm, k_norm, q_rope, k_rope, attn_heads},
+         .stages = {q_norm, k_norm, q_rope, k_rope, attn_scores, attn_heads},
          .explanation = "queries and keys are rotated before their norm instead of after it",
          .fix = "norm first, then RoPE",
          .threads = "",
          .shows_with = "a token after the first, and norm weights that differ",
          .change =
              [](Form& f, const Use& u) {
-                 if (u.at.stage == attn_heads) f.input = q_norm, f.second_input = k_norm;
+                 if (u.at.stage == attn_scores || u.at.stage == attn_heads) f.input = q_norm, f.second_input = k_norm;
                  if (u.at.stage == q_rope) f.input = q_proj;
                  if (u.at.stage == k_rope) f.input = k_proj;
                  if (u.at.stage != q_norm && u.at.stage != k_norm) return;

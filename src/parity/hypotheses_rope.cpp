@@ -32,7 +32,7 @@ std::vector<Values> factors(const Evidence& e) {
 std::vector<Values> chunk_sizes(const Evidence& e) {
     std::vector<Values> found;
     const auto tokens = e.tokens();
-    for (int n = 1; !tokens.empty() && n <= tokens.back(); ++n)
+    for (int n = 2; !tokens.empty() && n <= tokens.back(); ++n)
         if (n <= 64 || n % 64 == 0) found.push_back({static_cast<double>(n)});
     return found;
 }
@@ -54,6 +54,22 @@ std::vector<Hypothesis> rope_hypotheses() {
          .threads = "ik_llama.cpp PR 2290, llama.cpp PR 13260, candle 3410",
          .shows_with = "a token after the first",
          .change = [](Form& f, const Use&) { f.rope.rope.neox = !f.rope.rope.neox; }},
+        {.name = "rope-wrong-dimension",
+         .stages = ropes,
+         .explanation = "the frequencies are those of {n_dims} dimensions instead of {n_dims.expected}: base^(-2i/n) with the wrong n",
+         .fix = "n is head_dim (attention.key_length), not hidden size / heads",
+         .threads = "TensorRT-LLM 5912",
+         .shows_with = "a token after the first",
+         .change = [](Form& f, const Use& u) { f.rope.rope.base = std::pow(f.rope.rope.base, f.rope.rope.n_dims / u.values[0]); },
+         .parameters = {{.name = "n_dims", .kind = Parameter::Kind::whole, .expected = n_dims_of}},
+         .candidates =
+             [](const Evidence& e) {
+                 const Config& c = e.model().config();
+                 std::vector<Values> found;
+                 for (const double n : {c.n_embd / c.attention.n_head, c.rope.head_dim / 2, c.rope.head_dim * 2, c.n_embd})
+                     if (n != c.rope.n_dims && n > 0) found.push_back({n});
+                 return found;
+             }},
         {.name = "rope-base",
          .stages = ropes,
          .explanation = "RoPE base {base} instead of {base.expected}",
@@ -161,22 +177,6 @@ std::vector<Hypothesis> rope_hypotheses() {
              [](const Evidence& e) {
                  const double n = e.model().config().rope.head_dim;
                  return std::vector<Values>{{n / 2}, {n / 4}, {n * 3 / 4}, {n / 8}};
-             }},
-        {.name = "rope-wrong-dimension",
-         .stages = ropes,
-         .explanation = "the frequencies are those of {n_dims} dimensions instead of {n_dims.expected}: base^(-2i/n) with the wrong n",
-         .fix = "n is head_dim (attention.key_length), not hidden size / heads",
-         .threads = "TensorRT-LLM 5912",
-         .shows_with = "a token after the first",
-         .change = [](Form& f, const Use& u) { f.rope.rope.base = std::pow(f.rope.rope.base, f.rope.rope.n_dims / u.values[0]); },
-         .parameters = {{.name = "n_dims", .kind = Parameter::Kind::whole, .expected = n_dims_of}},
-         .candidates =
-             [](const Evidence& e) {
-                 const Config& c = e.model().config();
-                 std::vector<Values> found;
-                 for (const double n : {c.n_embd / c.attention.n_head, c.rope.head_dim / 2, c.rope.head_dim * 2, c.n_embd})
-                     if (n != c.rope.n_dims && n > 0) found.push_back({n});
-                 return found;
              }},
         {.name = "rope-magnitude",
          .stages = ropes,

@@ -11,6 +11,7 @@ from typing import Callable, Optional
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden"))
+from gguf_reader import TYPES
 from qwen3_numpy import Qwen3
 
 
@@ -35,6 +36,14 @@ class Broken(Qwen3):
         if name not in self.cache:
             self.cache[name] = self.file.tensor(name).astype(np.float64)
         return self.cache[name]
+
+    def blocks(self, name):
+        """(type id, bytes as [blocks, bytes], shape)"""
+        shape, type_id, offset = self.file.tensors[name]
+        _, block, n_bytes, _ = TYPES[type_id]
+        begin = self.file.data + offset
+        raw = np.array(self.file.bytes[begin : begin + int(np.prod(shape)) // block * n_bytes]).reshape(-1, n_bytes)
+        return type_id, raw, shape[::-1]
 
     # The formulas, with what a fault may change as arguments.
     def rms(self, x, w, eps=None):
@@ -88,8 +97,8 @@ class Broken(Qwen3):
         return y.reshape(len(y), -1, self.head_dim)
 
     def run(self, tokens, n_prompt, plans):
-        """stage name -> float64 array, rows flattened."""
-        self.n_prompt = n_prompt
+        """stage name -> float64 array, rows flattened. self.changed then holds the (stage, layer) where a fault made a difference."""
+        self.changed = []
         stages = {}
         decoded = np.arange(len(tokens)) >= n_prompt
 
@@ -109,6 +118,8 @@ class Broken(Qwen3):
                     rows = decoded if plan.phase == "decode" else ~decoded
                     axis = rows[None, :, None] if name in ("attn_scores", "attn_probs") else rows.reshape((-1,) + (1,) * (value.ndim - 1))
                     value = np.where(axis, wrong, value)
+            if not np.array_equal(np.float32(value), np.float32(right), equal_nan=True):
+                self.changed.append((name, layer))
             key = name if layer is None else f"{name}.{layer}"
             stages[key] = value if name in ("attn_scores", "attn_probs") else value.reshape(len(tokens), -1)
             return value

@@ -119,7 +119,7 @@ def plain(p):
 def q4_k(scales_of):
     def matrix(e, c):
         name = f"blk.{c['layer']}.{c['w']}.weight"
-        kind, raw, shape = e.file.raw(name)
+        kind, raw, shape = e.blocks(name)
         if kind != 12:
             return own(e, c)
         return unpack_q4_k(raw, scales_of).reshape(shape)

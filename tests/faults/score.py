@@ -66,16 +66,15 @@ def cases(entry, n_layer, fast):
             yield layers, phase
 
 
-def judge(entry, layers, phase, found):
+def judge(entry, changed, found):
     """What of the four was right."""
     faults = found["faults"]
-    expected_layer = None if entry.stage in ONCE else min(layers) if layers else 0
     names = [f["name"] for f in faults]
     first = faults[0] if faults else None
     named = first is not None and set(names) <= {entry.name, *entry.accepted}
     right = {
         "detected": bool(faults),
-        "located": first is not None and first["stage"] == entry.stage and (first["layer"] == expected_layer or entry.name == "layernorm-scaling"),
+        "located": first is not None and (first["stage"], first["layer"]) == changed[0],
         "named": named,
         "parameters": True,
     }
@@ -104,13 +103,14 @@ def main():
                     if not re.search(args.faults, title) or (entry.models and model not in entry.models):
                         continue
                     for layers, phase in cases(entry, engine.n_layer, args.fast):
-                        if entry.name == "layernorm-scaling" and layers == {0}:
-                            continue
                         stages = engine.run(tokens, N_PROMPT, [Plan([entry.fault], layers, phase)])
-                        pending.append((title, entry, layers, phase, pool.submit(diagnose, args.kylin, path, stages, tokens, folder)))
-                for title, entry, layers, phase, future in pending:
+                        changed = engine.changed
+                        if not changed:  # the fault is none here: LayerNorm Scaling of layer 0
+                            continue
+                        pending.append((title, entry, layers, phase, changed, pool.submit(diagnose, args.kylin, path, stages, tokens, folder)))
+                for title, entry, layers, phase, changed, future in pending:
                     found, _ = future.result()
-                    right, names = judge(entry, layers, phase, found)
+                    right, names = judge(entry, changed, found)
                     rows.append({"model": model, "fault": title, "layers": sorted(layers) if layers else "all", "phase": phase, **right, "names": names,
                                  "said": found["sentence"][:300]})
                     if not all(right.values()):
