@@ -18,10 +18,19 @@ constexpr int parity_found = 0, divergence_found = 1, cannot_diagnose = 2;
 struct Settings {
     std::string model, against;
     int n_threads = 0;
-    bool json = false;
+    bool json = false, catalogue = false;
 };
 
+void print_catalogue() {
+    for (const parity::Hypothesis& h : parity::hypotheses()) fmt::print("{:28} {}\n", h.name, h.explanation);
+}
+
 int run(const Settings& s) {
+    if (s.catalogue) {
+        print_catalogue();
+        return parity_found;
+    }
+    if (s.against.empty()) throw InputError("options", "give --against TRACE");
     ParityOptions options;
     options.model = s.model;
     const ParityModel model(options);
@@ -45,8 +54,9 @@ void add_diagnose(CLI::App& app) {
     auto settings = std::make_shared<Settings>();
     CLI::App* command = app.add_subcommand("diagnose", "Name the bug in an engine, from a trace of its run");
     command->add_option("-m,--model", settings->model, "GGUF file (default: the demo model)");
-    command->add_option("--against", settings->against, "Trace of the engine")->required();
+    command->add_option("--against", settings->against, "Trace of the engine: docs/trace-format.md says how one is written");
     command->add_flag("--json", settings->json, "Print the diagnosis as JSON");
+    command->add_flag("--catalogue", settings->catalogue, "List the mistakes that it knows");
     command->add_option("-t,--threads", settings->n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
     command->footer("Exit status: 0 parity, 1 divergence, 2 could not diagnose.\n");
     command->callback([settings] {

@@ -52,6 +52,10 @@ void Altered::finish(const Form& form, Value out) {
     if (form.scale != 1)
         for (double& v : values) v *= form.scale;
     edit(out, form.after);
+    shake(values);
+}
+
+void Altered::shake(std::span<double> values) {
     if (amplitude_ == 0) return;
     for (double& v : values) {
         random_ = random_ * 6364136223846793005 + 1442695040888963407;  // Knuth's linear congruences
@@ -211,18 +215,23 @@ void Altered::attend_chunk(Value out, Value q, const Form& form, const Chunk& c)
             x[static_cast<size_t>(j)] = score;
         }
     });
+    shake(all);
     if (watched(Stage::attn_scores)) show_inner(Stage::attn_scores, n_keys, all);
     for_each([&](HeadRow, std::span<double> x, int query) {
         if (f.no_softmax) return;
         const double zeros = f.zero_keys ? f.zero_keys(query + 1) : 0;
-        double top = zeros > 0 ? 0 : -HUGE_VAL, sum = 0;
+        double top = zeros > 0 ? 0 : -HUGE_VAL;
         for (int j = 0; j < n_keys; ++j)
             if (sees(query, j)) top = std::max(top, x[static_cast<size_t>(j)]);
-        sum = zeros > 0 ? zeros * std::exp(-top) : 0;
+        double sum = zeros == 0 ? 0 : zeros * std::exp(-top);
         for (int j = 0; j < n_keys; ++j)
             if (sees(query, j)) sum += x[static_cast<size_t>(j)] = std::exp(x[static_cast<size_t>(j)] - top);
-        for (double& p : x) p = sum == 0 ? 0 : p / sum;
+        for (int j = 0; j < n_keys; ++j) {
+            double& p = x[static_cast<size_t>(j)];
+            p = sum == 0 || !sees(query, j) ? 0 : p / sum;
+        }
     });
+    shake(all);
     if (watched(Stage::attn_probs)) show_inner(Stage::attn_probs, n_keys, all);
     for_each([&](HeadRow at, std::span<double> x, int) {
         round_row(f.probs, x);

@@ -109,6 +109,7 @@ private:
     Value other(Stage s, Value own);
     void edit(Value v, const Form::EditRow& how);
     void finish(const Form& form, Value out);
+    void shake(std::span<double> values);
     void norm_row(const Form& form, std::span<const double> in, std::span<double> y) const;
     void attend_chunk(Value out, Value q, const Form& form, const Chunk& c);
     void project_one_changed(Value out, Value x, const Form& form);

@@ -5,17 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "parity/diagnose_case.h"
 #include "parity/hypotheses.h"
 #include "parity/judge.h"
 #include "parity/trace.h"
 
 namespace kylin::parity {
-
-struct Tried {
-    std::string name;  // "as is" for the model's own formula
-    double ratio;      // largest difference over what rounding may do
-    double error;      // relative L2
-};
 
 struct Fault {
     std::string name;  // of the catalogue; "unexplained"

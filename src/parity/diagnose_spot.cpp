@@ -101,7 +101,7 @@ Spot::Spot(const SpotInput& input, Place at, std::vector<double> row_bounds) : i
         sizes_.push_back(size);
         if (!row_bounds.empty()) bounds_.push_back(row_bounds[static_cast<size_t>(tokens_[r])]);
     }
-    if (bounds_.empty()) perturb();
+    if (bounds_.empty()) bounds_ = perturbed({}, as_is_);
     choose_sample();
     clean_ = fit(as_is_, false);
 }
@@ -176,6 +176,15 @@ std::vector<double> Spot::values(const std::vector<Mistake>& mistakes, bool samp
 
 Fit Spot::test(const std::vector<Mistake>& mistakes, bool sampled) const { return fit(values(mistakes, sampled), sampled); }
 
+Fit Spot::test_by_its_own_rounding(const std::vector<Mistake>& mistakes) const {
+    const auto found = values(mistakes, false);
+    Fit fit = this->fit(found, false);
+    const auto own = perturbed(mistakes, found);
+    for (size_t r = 0; r < rows_; ++r)
+        if (own[r] > bounds_[r]) fit.row_ratio[r] *= bounds_[r] / own[r];
+    return fit;
+}
+
 Fit Spot::fit(const std::vector<double>& values, bool sampled) const {
     Fit fit;
     const bool some = sampled && !sample_.empty();
@@ -197,17 +206,19 @@ Fit Spot::fit(const std::vector<double>& values, bool sampled) const {
     return fit;
 }
 
-void Spot::perturb() {
-    bounds_.assign(rows_, 0.0);
+// By row: what an error of a few units in the last place of every result makes of the values.
+std::vector<double> Spot::perturbed(const std::vector<Mistake>& mistakes, const std::vector<double>& values) const {
+    std::vector<double> bounds(rows_, 0.0);
     for (int n = 0; n < n_perturbed; ++n) {
-        Altered math(in_.model, in_.options, in_.rounding, {}, n_prompt());
+        Altered math(in_.model, in_.options, in_.rounding, mistakes, n_prompt());
         math.jitter(in_.rounding.half_sums || in_.rounding.cache_queries ? half_amplitude : float_amplitude, static_cast<uint64_t>(n) + 1);
-        const auto perturbed = run(math);
-        for (size_t i = 0; i < perturbed.size(); ++i) {
-            double& bound = bounds_[i / width_];
-            bound = std::max(bound, std::fabs(perturbed[i] - as_is_[i]) * perturbed_slack / slack);
+        const auto shaken = run(math);
+        for (size_t i = 0; i < shaken.size(); ++i) {
+            double& bound = bounds[i / width_];
+            bound = std::max(bound, std::fabs(shaken[i] - values[i]) * perturbed_slack / slack);
         }
     }
+    return bounds;
 }
 
 // Half where the difference is largest, half evenly: a search needs no more, and the winner is tested on all.

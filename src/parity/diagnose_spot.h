@@ -49,6 +49,9 @@ public:
 
     // Throws NotApplicable. `sampled`: of a product with a matrix, some outputs only.
     Fit test(const std::vector<Mistake>& mistakes, bool sampled) const;
+    // The same of all values, where what rounding may do is found by perturbing the mistaken formula itself: its sums may cancel where
+    // those of the model do not.
+    Fit test_by_its_own_rounding(const std::vector<Mistake>& mistakes) const;
     std::vector<double> values(const std::vector<Mistake>& mistakes, bool sampled) const;
     // Makes the values with these mistakes what the place is compared with from now on, so that a further one can be solved for.
     void assume(const std::vector<Mistake>& mistakes);
@@ -58,7 +61,7 @@ private:
     bool in_region(Stage s, int layer) const;
     std::vector<double> run(Altered& math) const;
     Fit fit(const std::vector<double>& values, bool sampled) const;
-    void perturb();
+    std::vector<double> perturbed(const std::vector<Mistake>& mistakes, const std::vector<double>& values) const;
     void choose_sample();
 
     const SpotInput& in_;

@@ -53,6 +53,7 @@ struct Hypothesis {
     std::string_view threads;     // where engines shipped it
     std::string_view shows_with;  // the input that tells it from others
     void (*change)(Form& form, const Use& use);
+    std::vector<Stage> begins_at = {};  // it is no explanation of later stages alone; empty: any of its stages may be the first
     std::vector<Parameter> parameters = {};
     std::vector<Values> (*candidates)(const Evidence& evidence) = nullptr;
     bool generic = false;  // describes what is seen, names no cause: counts only where no other fits

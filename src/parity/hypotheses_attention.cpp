@@ -1,5 +1,6 @@
 // Mistakes in attention.
 #include <cmath>
+#include <limits>
 
 #include "gguf/block_codec.h"
 #include "parity/hypotheses.h"
@@ -170,6 +171,13 @@ std::vector<Hypothesis> attention_hypotheses() {
              [](const Evidence&) {
                  return whole_numbers({32, 256, 64, 8, 16, 128, 512, 1024, 4});
              }},
+        {.name = "softmax-padding-nan",
+         .stages = probs,
+         .explanation = "cells of the KV cache that nothing was written to hold a NaN, and it takes part in the soft max",
+         .fix = "clear the cache when it is made, and replace the scores of hidden cells by -inf instead of adding -inf to them",
+         .threads = "llama.cpp 3523",
+         .shows_with = "any",
+         .change = [](Form& f, const Use&) { f.attend.zero_keys = [](double) { return std::numeric_limits<double>::quiet_NaN(); }; }},
         {.name = "softmax-off-by-one",
          .stages = probs,
          .explanation = "the soft max has {extra} more in its denominator: exp(x) / ({extra} + sum)",

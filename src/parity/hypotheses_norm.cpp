@@ -102,7 +102,8 @@ std::vector<Hypothesis> norm_hypotheses() {
                  if (u.at.stage != q_norm && u.at.stage != k_norm) return;
                  const Rope rope = u.model.config().rope;
                  f.before = [rope](std::span<double> row, int position) { rotate(rope, position, row); };
-             }},
+             },
+         .begins_at = head_norms},
         {.name = "layernorm-scaling",
          .stages = {attn_norm, ffn_norm},
          .explanation = "LayerNorm Scaling: the norm of layer n (from 1) is divided by sqrt(n); a model must be trained with it",

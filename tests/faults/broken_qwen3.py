@@ -23,6 +23,12 @@ class Plan:
     phase: str = "all"  # or prompt, decode
 
 
+def is_changed(value, right):
+    """Whether some row moved by more than F32 rounding moves it."""
+    size = np.max(np.abs(right), axis=-1, keepdims=True)
+    return not np.all(np.abs(value - right) <= 2.0**-20 * size)
+
+
 class Broken(Qwen3):
     """Computes stage by stage; each stage's right formula may be replaced by a fault's."""
 
@@ -31,6 +37,30 @@ class Broken(Qwen3):
         self.cache = cache if cache is not None else {}
         self.n_embd = self.file.tensor("token_embd.weight").shape[1]
         self.scale = 1 / np.sqrt(float(self.head_dim))
+        self.frequencies, self.magnitude = self.rope_rule()
+
+    # RoPE as the file asks for it: radians per position of each pair, and the size of what is turned.
+    def rope_rule(self, scaled=True, factored=True):
+        half = self.head_dim // 2
+        frequencies = self.rope_base ** (-2.0 * np.arange(half) / self.head_dim)
+        if factored and "rope_freqs.weight" in self.file:
+            frequencies = frequencies / self.weight("rope_freqs.weight")
+        if not scaled or self.scaling == "none":
+            return frequencies, 1.0
+        if self.scaling != "yarn":
+            raise ValueError(f"RoPE scaling {self.scaling} is not part of this suite")
+        get = lambda key: self.file.metadata[f"qwen3.rope.scaling.{key}"]
+        return self.yarn(get("factor"), get("original_context_length"), frequencies)
+
+    # YaRN: slow pairs are interpolated, fast ones are not, and everything grows a little.
+    def yarn(self, factor, original_context, frequencies=None):
+        n, half = self.head_dim, self.head_dim // 2
+        if frequencies is None:
+            frequencies = self.rope_base ** (-2.0 * np.arange(half) / n)
+        pair_of = lambda turns: n * np.log(original_context / (turns * 2 * np.pi)) / (2 * np.log(self.rope_base))
+        low, high = max(0.0, np.floor(pair_of(32))), min(n - 1.0, np.ceil(pair_of(1)))
+        kept = 1 - np.clip((np.arange(half) - low) / max(0.001, high - low), 0, 1)
+        return frequencies / factor * (1 - kept) + frequencies * kept, 1 + 0.1 * np.log(factor)
 
     def weight(self, name):
         if name not in self.cache:
@@ -49,11 +79,14 @@ class Broken(Qwen3):
     def rms(self, x, w, eps=None):
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + (self.eps if eps is None else eps)) * w
 
-    def turn(self, x, base=None, offset=0, positions=None, neox=True, sign=1.0, n_dims=None, factor=1.0, magnitude=1.0, frequencies=None):
+    def turn(self, x, base=None, offset=0, positions=None, neox=True, sign=1.0, n_dims=None, factor=1.0, magnitude=None, frequencies=None):
+        magnitude = self.magnitude if magnitude is None else magnitude
+        if frequencies is None and (base or n_dims):
+            frequencies = (base or self.rope_base) ** (-2.0 * np.arange((n_dims or self.head_dim) // 2) / (n_dims or self.head_dim))
+        elif frequencies is None:
+            frequencies = self.frequencies / factor
         n_dims = n_dims or self.head_dim
         half = n_dims // 2
-        if frequencies is None:
-            frequencies = (base or self.rope_base) ** (-2.0 * np.arange(half) / n_dims) / factor
         where = np.arange(len(x)) + offset if positions is None else np.asarray(positions)
         angles = where[:, None, None] * frequencies
         cos, sin = np.cos(angles) * magnitude, np.sin(angles) * magnitude * sign
@@ -111,14 +144,14 @@ class Broken(Qwen3):
                     wrong = fault(self, name, dict(context or {}, right=value, layer=layer, tokens=tokens, n_prompt=n_prompt))
                     if wrong is None:
                         continue
-                    wrong = np.asarray(wrong)
+                    wrong = np.asarray(wrong).reshape(value.shape)
                     if plan.phase == "all":
                         value = wrong
                         continue
                     rows = decoded if plan.phase == "decode" else ~decoded
                     axis = rows[None, :, None] if name in ("attn_scores", "attn_probs") else rows.reshape((-1,) + (1,) * (value.ndim - 1))
                     value = np.where(axis, wrong, value)
-            if not np.array_equal(np.float32(value), np.float32(right), equal_nan=True):
+            if is_changed(value, right):
                 self.changed.append((name, layer))
             key = name if layer is None else f"{name}.{layer}"
             stages[key] = value if name in ("attn_scores", "attn_probs") else value.reshape(len(tokens), -1)

@@ -116,17 +116,6 @@ def plain(p):
     return np.concatenate([p[:, 0:4] & 63, p[:, 4:8] & 63], 1), np.concatenate([p[:, 4:8] & 63, p[:, 8:12] & 63], 1)
 
 
-def q4_k(scales_of):
-    def matrix(e, c):
-        name = f"blk.{c['layer']}.{c['w']}.weight"
-        kind, raw, shape = e.blocks(name)
-        if kind != 12:
-            return own(e, c)
-        return unpack_q4_k(raw, scales_of).reshape(shape)
-
-    return product(matrix)
-
-
 def transposed(e, c):
     w = own(e, c)
     return np.ascontiguousarray(w).reshape(w.shape[1], w.shape[0]).T
@@ -205,16 +194,102 @@ def layer_norm(e, c):
     return e.rms(c["x"] - c["x"].mean(axis=-1, keepdims=True), c["w"])
 
 
-def yarn(factor, original):
-    def frequencies(e, c):
-        n, half = e.head_dim, e.head_dim // 2
-        f = e.rope_base ** (-2.0 * np.arange(half) / n)
-        dim = lambda turns: n * np.log(original(e) / (turns * 2 * np.pi)) / (2 * np.log(e.rope_base))
-        low, high = max(0.0, np.floor(dim(32))), min(n - 1.0, np.ceil(dim(1)))
-        mix = 1 - np.clip((np.arange(half) - low) / max(0.001, high - low), 0, 1)
-        return f / factor * (1 - mix) + f * mix
+def yarn(factor):
+    return at("q_rope k_rope", lambda e, c: (lambda rule: e.turn(c["x"], frequencies=rule[0], magnitude=rule[1]))(e.yarn(factor, context(e))))
 
-    return frequencies
+
+def rope_rule(**how):
+    """As the file asks for it, but for its scaling or its factors."""
+    return at("q_rope k_rope", lambda e, c: (lambda rule: e.turn(c["x"], frequencies=rule[0], magnitude=rule[1]))(e.rope_rule(**how)))
+
+
+def blocks_as(kind, unpack):
+    """The matrix of blocks of this type, unpacked in another way; other matrices as they are."""
+
+    def matrix(e, c):
+        name = f"blk.{c['layer']}.{c['w']}.weight"
+        type_id, raw, shape = e.blocks(name)
+        return unpack(raw).reshape(shape) if type_id == kind else own(e, c)
+
+    return product(matrix)
+
+
+def k_scales(p):
+    low, middle, high = p[:, 0:4], p[:, 4:8], p[:, 8:12]
+    return np.concatenate([low & 63, (high & 15) | (low >> 6) << 4], 1), np.concatenate([middle & 63, (high >> 4) | (middle >> 6) << 4], 1)
+
+
+def exchanged_nibbles(p):
+    low, middle, high = p[:, 0:4], p[:, 4:8], p[:, 8:12]
+    return np.concatenate([low & 63, (high >> 4) | (low >> 6) << 4], 1), np.concatenate([middle & 63, (high & 15) | (middle >> 6) << 4], 1)
+
+
+def q4_k_without_minimum(raw):
+    no_minimum = raw.copy()
+    no_minimum[:, 2:4] = 0
+    return unpack_q4_k(no_minimum, k_scales)
+
+
+def q4_k_neighbours(raw):
+    """Each byte's two nibbles side by side, 32 values from every 16 bytes."""
+    d, m = (raw[:, i : i + 2].copy().view("<f2").astype(np.float64) for i in (0, 2))
+    scales, minima = k_scales(raw[:, 4:16].astype(int))
+    quants = np.stack([raw[:, 16:] & 15, raw[:, 16:] >> 4], axis=2).reshape(-1, 8, 32).astype(np.float64)
+    return (d[:, :, None] * scales[:, :, None] * quants - m[:, :, None] * minima[:, :, None]).reshape(len(raw), 256)
+
+
+def q6_k(offset=32, signed=True, high_bits=True):
+    def unpack(raw):
+        low = raw[:, :128].reshape(-1, 2, 2, 32)
+        low = np.concatenate([low & 15, low >> 4], axis=2).astype(np.float64)
+        high = (raw[:, 128:192].reshape(-1, 2, 1, 32) >> np.array([0, 2, 4, 6]).reshape(1, 1, 4, 1) & 3).astype(np.float64)
+        quants = low + (16 * high if high_bits else 0) - offset
+        scales = raw[:, 192:208].view(np.int8 if signed else np.uint8).astype(np.float64)
+        d = raw[:, 208:210].copy().view("<f2").astype(np.float64)
+        return d * (quants.reshape(-1, 16, 16) * scales[:, :, None]).reshape(-1, 256)
+
+    return unpack
+
+
+def q4_0(offset=8, neighbours=False):
+    def unpack(raw):
+        nibbles = [raw[:, 2:] & 15, raw[:, 2:] >> 4]
+        quants = np.stack(nibbles, axis=2).reshape(-1, 32) if neighbours else np.concatenate(nibbles, axis=1)
+        return raw[:, :2].copy().view("<f2").astype(np.float64) * (quants.astype(np.float64) - offset)
+
+    return unpack
+
+
+def half_as_bfloat(raw):
+    return (np.ascontiguousarray(raw).view("<u2").astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def sum_norm(e, c):
+    return c["x"] / np.sqrt(np.sum(c["x"] ** 2, axis=-1, keepdims=True) + e.eps) * c["w"]
+
+
+def eps_outside(e, c):
+    return c["x"] / (np.sqrt(np.mean(c["x"] ** 2, axis=-1, keepdims=True)) + e.eps) * c["w"]
+
+
+def stale_key(e, c):
+    """A decoded token finds the key of the one before it in its own place."""
+    scores = c["right"].copy()
+    before = e.score(c["q"], np.roll(c["k"], 1, axis=0))
+    for t in range(1, scores.shape[1]):
+        scores[:, t, t] = before[:, t, t]
+    return scores
+
+
+def half_attention(e, c):
+    return e.blend(F16(c["probs"]), F16(c["v"]))
+
+
+def nan_padding(e, c):
+    """A cell of the cache that nothing was written to holds a NaN, and the mask adds to it instead of replacing it."""
+    n = c["right"].shape[-1]
+    visible = e.causal(n)
+    return np.where(visible, np.nan, 0.0) + 0 * c["right"]
 
 
 def gelu(x):
@@ -238,8 +313,12 @@ FAULTS = {
     "rope base 10000": Entry("rope-base", "q_rope", ropes(base=10000.0), {"base": 10000.0}),
     "rope base 5e5": Entry("rope-base", "q_rope", ropes(base=5e5), {"base": 5e5}),
     "rope linear 4": Entry("rope-linear-scaling", "q_rope", ropes(factor=4.0), {"factor": 4.0}),
-    "rope YaRN 4": Entry("rope-yarn", "q_rope", ropes(frequencies=yarn(4.0, context), magnitude=1 + 0.1 * np.log(4)), {"factor": 4.0}),
+    "rope YaRN 4": Entry("rope-yarn", "q_rope", yarn(4.0), {"factor": 4.0}),
     "rope mscale": Entry("rope-magnitude", "q_rope", ropes(magnitude=1 + 0.1 * np.log(4)), {"scale": 1 + 0.1 * np.log(4)}),
+    "rope factors ignored": Entry("rope-factors-ignored", "q_rope", rope_rule(factored=False), models=("scaled",)),
+    "rope scaling ignored": Entry("rope-scaling-ignored", "q_rope", rope_rule(scaled=False), models=("scaled",)),
+    "YaRN mscale omitted": Entry("rope-magnitude", "q_rope", ropes(magnitude=1.0), {"scale": 1 / (1 + 0.1 * np.log(4))}, models=("scaled",)),
+    "YaRN mscale twice": Entry("rope-magnitude", "q_rope", ropes(magnitude=(1 + 0.1 * np.log(4)) ** 2), {"scale": 1 + 0.1 * np.log(4)}, models=("scaled",)),
     "rope missing": Entry("rope-missing", "q_rope", at("q_rope k_rope", lambda e, c: c["x"])),
     "rope inverse": Entry("rope-inverse", "q_rope", ropes(sign=-1.0)),
     "partial rotary": Entry("rope-partial", "q_rope", ropes(n_dims=lambda e, c: e.head_dim // 2), {}),
@@ -252,6 +331,7 @@ FAULTS = {
     "decode from 0": Entry("decode-position-restarts", "q_rope",
         ropes(positions=lambda e, c: np.where(np.arange(len(c["tokens"])) < c["n_prompt"], np.arange(len(c["tokens"])), np.arange(len(c["tokens"])) - c["n_prompt"])),
         {}, ("decode",), accepted=("position-offset", "position-restarts")),
+    "decode stuck": Entry("decode-position-stuck", "q_rope", ropes(positions=lambda e, c: np.minimum(np.arange(len(c["tokens"])), c["n_prompt"])), {}, ("decode",)),
     # Norms
     "eps 1e-5": Entry("norm-eps", "attn_norm", at(NORMS + " final_norm", lambda e, c: e.rms(c["x"], c["w"], 1e-5)), {"eps": 1e-5}),
     "eps 3e-6 in attn_norm": Entry("norm-eps", "attn_norm", at("attn_norm", lambda e, c: e.rms(c["x"], c["w"], 3e-6)), {"eps": 3e-6}),
@@ -267,6 +347,11 @@ FAULTS = {
         q_rope=lambda e, c: e.turn(c["proj"]), k_rope=lambda e, c: e.turn(c["proj"]),
         attn_scores=lambda e, c: e.score(c["q_norm"], c["k_norm"])), {}, ("all",)),
     "LayerNorm Scaling": Entry("layernorm-scaling", "attn_norm", at("attn_norm ffn_norm", lambda e, c: c["right"] / np.sqrt(c["layer"] + 1)), {}, EVERY),
+    "sum for mean": Entry("norm-sum-for-mean", "ffn_norm", at("ffn_norm", sum_norm)),
+    "eps outside the root": Entry("norm-eps-outside", "attn_norm", at("attn_norm", eps_outside)),
+    "norm of the next layer": Entry("wrong-norm-tensor", "attn_norm", at("attn_norm",
+        lambda e, c: e.rms(c["x"], e.weight(f"blk.{(c['layer'] + 1) % e.n_layer}.attn_norm.weight")))),
+    "norm times 1.7": Entry("norm-scaled", "ffn_norm", at("ffn_norm", lambda e, c: 1.7 * c["right"]), {"scale": 1.7}),
     # Attention
     "scale missing": Entry("attention-scale", "attn_scores", attention(scale=lambda e: 1.0), {"scale": 1.0}),
     "scale twice": Entry("attention-scale", "attn_scores", attention(scale=lambda e: 1.0 / e.head_dim)),
@@ -283,6 +368,13 @@ FAULTS = {
     "softcap 20": Entry("softcap", "attn_scores", per_stage(attn_scores=lambda e, c: 20 * np.tanh(c["right"] / 20)), {"cap": 20.0}),
     "padding in the soft max": Entry("softmax-padding", "attn_probs", attention(zeros=pad(32)), {"multiple": 32}),
     "softmax off by one": Entry("softmax-off-by-one", "attn_probs", attention(zeros=lambda n: np.ones(n))),
+    "NaN in the padding": Entry("softmax-padding-nan", "attn_probs", at("attn_probs", nan_padding)),
+    "soft max missing": Entry("softmax-missing", "attn_probs", at("attn_probs", lambda e, c: c["scores"])),
+    "stale key": Entry("decode-key-stale", "attn_scores", at("attn_scores", stale_key), {}, ("decode",)),
+    "F16 keys and values": Entry("kv-f16-undeclared", "attn_scores", per_stage(
+        attn_scores=lambda e, c: e.score(c["q"], F16(c["k"])), attn_heads=lambda e, c: e.blend(c["probs"], F16(c["v"])))),
+    "F16 attention": Entry("attention-f16-undeclared", "attn_scores", per_stage(
+        attn_scores=lambda e, c: e.score(F16(c["q"]), F16(c["k"])), attn_heads=half_attention)),
     "F16 overflow of KQ": Entry("kq-f16-overflow", "attn_scores", attention(edit=F16)),
     "V cache layout": Entry("v-cache-layout", "attn_heads", at("attn_heads", v_layout)),
     "values one early": Entry("kv-slot-off-by-one", "attn_heads", at("attn_heads", early_values)),
@@ -303,14 +395,31 @@ FAULTS = {
     "lane 3 of 8 lost": Entry("simd-lane-lost", "ffn_up", without_lane(8, 3)("ffn_up"), {"lanes": 8, "lane": 3}),
     "tail of 16 lost": Entry("tail-lost", "attn_out", without_tail(16)("attn_out"), {"n": 16}),
     "F16 accumulators": Entry("f16-accumulators", "k_proj", at("k_proj", sequential_f16)),
-    "Q4_K scales, low bits": Entry("q4_k-scales-low-bits", "q_proj", q4_k(low_bits)("q_proj k_proj v_proj"), models=("q4_k_m",)),
-    "Q4_K scales, plain": Entry("q4_k-scales-plain", "q_proj", q4_k(plain)("q_proj k_proj v_proj"), models=("q4_k_m",)),
+    "Q4_K scales, low bits": Entry("q4_k-scales-low-bits", "q_proj", blocks_as(12, lambda raw: unpack_q4_k(raw, low_bits))("q_proj k_proj v_proj"), models=("q4_k_m",)),
+    "Q4_K scales, plain": Entry("q4_k-scales-plain", "q_proj", blocks_as(12, lambda raw: unpack_q4_k(raw, plain))("q_proj k_proj v_proj"), models=("q4_k_m",)),
+    "Q4_K scale nibbles": Entry("q4_k-scales-nibbles", "q_proj", blocks_as(12, lambda raw: unpack_q4_k(raw, exchanged_nibbles))("q_proj k_proj v_proj"), models=("q4_k_m",)),
+    "Q4_K nibble order": Entry("q4_k-nibble-order", "q_proj", blocks_as(12, q4_k_neighbours)("q_proj k_proj v_proj"), models=("q4_k_m",)),
+    "Q4_K no minimum": Entry("q4_k-minimum-missing", "ffn_gate", blocks_as(12, q4_k_without_minimum)("ffn_gate ffn_up"), models=("q4_k_m",)),
+    "Q6_K no offset": Entry("q6_k-offset-missing", "v_proj", blocks_as(14, q6_k(offset=0))("v_proj"), models=("q4_k_m",)),
+    "Q6_K unsigned scales": Entry("q6_k-scales-unsigned", "v_proj", blocks_as(14, q6_k(signed=False))("v_proj"), models=("q4_k_m",)),
+    "Q6_K no high bits": Entry("q6_k-high-bits-missing", "v_proj", blocks_as(14, q6_k(high_bits=False))("v_proj"), models=("q4_k_m",)),
+    "Q4_0 nibble order": Entry("q4_0-nibble-order", "q_proj", blocks_as(2, q4_0(neighbours=True))("q_proj k_proj v_proj"), models=("q4_0",)),
+    "Q4_0 no offset": Entry("q4_0-offset-missing", "q_proj", blocks_as(2, q4_0(offset=0))("q_proj k_proj v_proj"), models=("q4_0",)),
+    "F16 read as BF16": Entry("f16-bf16-mixed-up", "q_proj", blocks_as(1, half_as_bfloat)("q_proj k_proj v_proj"), models=("demo",)),
+    "fused V, K, Q": Entry("fused-order-vkq", "q_proj", fused("vkq")("q_proj k_proj v_proj")),
+    "F16 inputs": Entry("inputs-rounded-undeclared", "ffn_gate", at("ffn_gate ffn_up", lambda e, c: F16(c["x"]) @ own(e, c).T), {"form": "F16"}),
     "norm left out of V": Entry("norm-skipped-by-input", "v_proj", at("v_proj", lambda e, c: c["hidden"] @ own(e, c).T)),
     # Feed-forward, residuals, ends
     "gate/up swapped": Entry("gate-up-swapped", "ffn_act", at("ffn_act", lambda e, c: silu(c["up"]) * c["gate"])),
     "GELU": Entry("gelu-for-silu", "ffn_act", at("ffn_act", lambda e, c: gelu(c["gate"]) * c["up"])),
     "GELU tanh": Entry("gelu-tanh-for-silu", "ffn_act", at("ffn_act", lambda e, c: gelu_tanh(c["gate"]) * c["up"])),
     "ReLU": Entry("relu-for-silu", "ffn_act", at("ffn_act", lambda e, c: np.maximum(c["gate"], 0) * c["up"])),
+    "quick GELU": Entry("gelu-quick-for-silu", "ffn_act", at("ffn_act", lambda e, c: c["gate"] / (1 + np.exp(-1.702 * c["gate"])) * c["up"])),
+    "sigmoid": Entry("sigmoid-for-silu", "ffn_act", at("ffn_act", lambda e, c: c["up"] / (1 + np.exp(-c["gate"])))),
+    "no activation": Entry("activation-missing", "ffn_act", at("ffn_act", lambda e, c: c["gate"] * c["up"])),
+    "no up": Entry("up-missing", "ffn_act", at("ffn_act", lambda e, c: silu(c["gate"]))),
+    "no branch": Entry("branch-missing", "attn_residual", at("attn_residual", lambda e, c: c["a"])),
+    "branch twice": Entry("branch-doubled", "layer_out", at("layer_out", lambda e, c: c["a"] + 2 * c["b"])),
     "no residual": Entry("residual-missing", "attn_residual", at("attn_residual", lambda e, c: c["b"])),
     "residual twice": Entry("residual-doubled", "layer_out", at("layer_out", lambda e, c: 2 * c["a"] + c["b"])),
     "residual after the norm": Entry("residual-after-norm", "attn_residual", at("attn_residual", lambda e, c: c["norm"] + c["b"])),

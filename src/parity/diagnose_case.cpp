@@ -1,0 +1,113 @@
+#include "parity/diagnose_case.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kylin::parity {
+namespace {
+
+constexpr double improvement = 1.0 / 16;  // of the squared error, at least: less is no explanation
+constexpr double nearly = 1e-9;           // of the squared error: so near that the mistaken formula's own rounding is worth a look
+
+}  // namespace
+
+bool touches(const Hypothesis& h, Stage s) { return std::ranges::find(h.stages, s) != h.stages.end(); }
+
+Case::Case(const SpotInput& in, const Suspect& suspect, Spot& spot) : in_(in), spot_(spot), tokens_(spot.tokens()) {
+    for (size_t r = 0; r < tokens_.size(); ++r)
+        bad_.push_back(suspect.bad_rows.empty() ? spot.clean().row_ratio[r] > 1 : suspect.bad_rows[static_cast<size_t>(tokens_[r])]);
+    for (const Place& p : spot.region())
+        if (info(p.stage).scope == Scope::per_layer) layers_.insert(p.layer);
+}
+
+bool Case::diverges() const { return std::ranges::find(bad_, true) != bad_.end(); }
+
+std::vector<Mistake> Case::mistakes(const std::vector<Guess>& guesses, const Where& where) const {
+    std::vector<Mistake> list;
+    for (const Guess& g : guesses) {
+        Mistake m = mistake(in_.model, *g.hypothesis, g.values, where, spot_.n_prompt());
+        m.stages = g.stages;
+        list.push_back(std::move(m));
+    }
+    return list;
+}
+
+// The phases that guesses may have been made in: all, or those with rows that diverge.
+std::vector<Phase> Case::phases() const {
+    bool prompt = false, decode = false, right_prompt = false, right_decode = false;
+    for (size_t r = 0; r < bad_.size(); ++r) {
+        bool& has = is_decode(r) ? (bad_[r] ? decode : right_decode) : (bad_[r] ? prompt : right_prompt);
+        has = true;
+    }
+    std::vector<Phase> list = {Phase::all};
+    if (!prompt && right_prompt) list.push_back(Phase::decode);
+    if (!decode && right_decode) list.push_back(Phase::prompt);
+    return list;
+}
+
+bool Case::explains(const Fit& fit, Phase phase) const {
+    for (size_t r = 0; r < bad_.size(); ++r)
+        if (in(phase, r) ? !(fit.row_ratio[r] <= 1) : bad_[r]) return false;
+    return error(fit, phase) <= improvement * error(spot_.clean(), phase);
+}
+
+// Where each row depends on its own inputs, one run tells of every phase.
+std::optional<Explanation> Case::in_some_phase(const std::vector<Guess>& guesses, const Where& where, const Fit& fit) const {
+    for (const Phase phase : phases())
+        if (explains(fit, phase)) return Explanation{guesses, {where.first_layer, where.last_layer, phase}, error(fit, phase), fit};
+    return std::nullopt;
+}
+
+// Where rows depend on each other, each phase must be run.
+std::optional<Explanation> Case::tried_by_phase(const std::vector<Guess>& guesses, Where where, bool sampled) const {
+    for (const Phase phase : phases()) {
+        if (phase == Phase::all) continue;
+        where.phase = phase;
+        const Fit fit = spot_.test(mistakes(guesses, where), sampled);
+        if (explains(fit, Phase::all)) return Explanation{guesses, where, error(fit), fit};
+    }
+    return std::nullopt;
+}
+
+std::optional<Explanation> Case::explain(const std::vector<Guess>& guesses, Where where, bool sampled) {
+    try {
+        const Fit fit = spot_.test(mistakes(guesses, where), sampled);
+        note(guesses, fit);
+        if (!spot_.is_exact()) {
+            if (explains(fit, Phase::all)) return Explanation{guesses, {where.first_layer, where.last_layer, Phase::all}, error(fit), fit};
+            return tried_by_phase(guesses, where, sampled);
+        }
+        if (auto found = in_some_phase(guesses, where, fit)) return found;
+        if (error(fit) > nearly * error(spot_.clean())) return std::nullopt;
+        return in_some_phase(guesses, where, spot_.test_by_its_own_rounding(mistakes(guesses, where)));
+    } catch (const NotApplicable&) {
+        return std::nullopt;
+    }
+}
+
+double Case::error(const Fit& fit, Phase phase) const {
+    double sum = 0;
+    for (size_t r = 0; r < bad_.size(); ++r)
+        if (bad_[r] && in(phase, r)) sum += fit.row_error[r];
+    return std::isnan(sum) ? HUGE_VAL : sum;
+}
+
+std::optional<double> Case::error_of(const std::vector<Guess>& guesses, const Where& where) const {
+    try {
+        return error(spot_.test(mistakes(guesses, where), true));
+    } catch (const NotApplicable&) {
+        return std::nullopt;
+    }
+}
+
+void Case::note(const std::vector<Guess>& guesses, const Fit& fit) {
+    if (guesses.size() != 1) return;
+    const auto name = std::string(guesses[0].hypothesis->name);
+    const auto found = std::ranges::find(tried_, name, &Tried::name);
+    if (found == tried_.end())
+        tried_.push_back({name, fit.worst(), fit.error()});
+    else if (fit.error() < found->error)
+        *found = {name, fit.worst(), fit.error()};
+}
+
+}  // namespace kylin::parity
