@@ -155,9 +155,17 @@ void Altered::do_rope(Value out, Value x, const Rope& rope) {
     finish(form, out);
 }
 
-void Altered::round_kept(std::span<double> row) const {
-    Declared::round_kept(row);
-    round_row(kept_, row);
+// The keys or values of a chunk as the cache gives them to it, [n_keys, width].
+std::vector<double> Altered::read_cache(double* (PlainKv<double>::*of)(int, const Chunk&, int), const Form& form, const Chunk& c) {
+    const AttentionShape& s = form.attend.shape;
+    const auto width = static_cast<size_t>(s.n_head_kv * s.head_dim), n_keys = static_cast<size_t>(c.first_position + c.n_rows);
+    std::vector<double> rows(n_keys * width);
+    for (size_t j = 0; j < n_keys; ++j) {
+        const std::span<double> row(rows.data() + j * width, width);
+        std::copy_n((kv_.*of)(layer(), c, static_cast<int>(j)), width, row.begin());
+        round_row(form.attend.kept, row);
+    }
+    return rows;
 }
 
 void Altered::do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) {
@@ -177,12 +185,10 @@ void Altered::do_attend(Value out, Value q, Value k, Value v, const AttentionSha
                 break;
             }
     make(out);
-    kept_ = form.attend.kept;
     for (const Chunk& c : batch().chunks) {
         keep(form.second_input ? other(*form.second_input, k) : k, v, c);
         attend_chunk(out, input(form, q), form, c);
     }
-    kept_ = RowForm::exact;
     finish(form, out);
 }
 
@@ -190,15 +196,19 @@ void Altered::attend_chunk(Value out, Value q, const Form& form, const Chunk& c)
     const auto& f = form.attend;
     const AttentionShape& s = f.shape;
     const int n_keys = c.first_position + c.n_rows;
-    const auto n_rows = static_cast<size_t>(c.n_rows), keys = static_cast<size_t>(n_keys);
-    std::vector<double> all(static_cast<size_t>(s.n_head) * n_rows * keys);
+    const auto n_rows = static_cast<size_t>(c.n_rows);
+    const auto keys = read_cache(&PlainKv<double>::k, form, c), values = read_cache(&PlainKv<double>::v, form, c);
+    std::vector<double> all(static_cast<size_t>(s.n_head) * n_rows * static_cast<size_t>(n_keys));
     const auto sees = [&](int query, int key) { return f.visible ? f.visible(query, key) : key <= query; };
-    const auto kv_offset = [&](int h) { return (f.kv_head ? f.kv_head(h) : h / s.group()) * s.head_dim; };
+    const auto kv_row = [&](const std::vector<double>& rows, int j, int h) {
+        return rows.data() + (j * s.n_head_kv + (f.kv_head ? f.kv_head(h) : h / s.group())) * s.head_dim;
+    };
     const auto for_each = [&](auto&& step) {
         pool_.run(s.n_head, [&](int h) {
             for (int r = c.first_row; r < c.first_row + c.n_rows; ++r) {
-                const size_t first = (static_cast<size_t>(h) * n_rows + static_cast<size_t>(r - c.first_row)) * keys;
-                step(HeadRow{h, r}, std::span(all).subspan(first, keys), position(c, r));
+                const size_t n = static_cast<size_t>(n_keys),
+                             first = (static_cast<size_t>(h) * n_rows + static_cast<size_t>(r - c.first_row)) * n;
+                step(HeadRow{h, r}, std::span(all).subspan(first, n), position(c, r));
             }
         });
     };
@@ -207,7 +217,7 @@ void Altered::attend_chunk(Value out, Value q, const Form& form, const Chunk& c)
         round_row(f.query, qs);
         for (int j = 0; j < n_keys; ++j) {
             if (!sees(query, j)) continue;
-            const double* key = kv_.k(layer(), c, f.key_at ? f.key_at(j, n_keys) : j) + kv_offset(at.head);
+            const double* key = kv_row(keys, f.key_at ? f.key_at(j, n_keys) : j, at.head);
             double dot = 0;
             for (int i = 0; i < s.head_dim; ++i) dot += qs[static_cast<size_t>(i)] * key[i];
             double score = f.score ? f.score(dot) * s.scale : dot * s.scale;
@@ -244,7 +254,7 @@ void Altered::attend_chunk(Value out, Value q, const Form& form, const Chunk& c)
             } else if (f.value_at) {
                 j = f.value_at(j, n_keys);
             }
-            return kv_.v(layer(), c, j)[kv_offset(at.head) + i];
+            return kv_row(values, j, at.head)[i];
         };
         for (int j = 0; j < n_keys; ++j)
             if (const double p = x[static_cast<size_t>(j)]; p != 0)

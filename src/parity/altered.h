@@ -97,7 +97,6 @@ protected:
     void do_add(Value out, Value a, Value b) override;
     void do_project(std::span<const Value> out, Value x, std::span<const Projection> ps) override;
     void do_outputs_of(Value) override {}  // parity asks for every row
-    void round_kept(std::span<double> row) const override;
 
 private:
     struct Scored;
@@ -111,6 +110,7 @@ private:
     void finish(const Form& form, Value out);
     void shake(std::span<double> values);
     void norm_row(const Form& form, std::span<const double> in, std::span<double> y) const;
+    std::vector<double> read_cache(double* (PlainKv<double>::*of)(int, const Chunk&, int), const Form& form, const Chunk& c);
     void attend_chunk(Value out, Value q, const Form& form, const Chunk& c);
     void project_one_changed(Value out, Value x, const Form& form);
 
@@ -121,7 +121,6 @@ private:
     std::vector<int> outputs_;
     double amplitude_ = 0;
     uint64_t random_ = 0;
-    RowForm kept_ = RowForm::exact;  // while a changed attention keeps its rows
 };
 
 }  // namespace kylin::parity

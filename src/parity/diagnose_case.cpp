@@ -6,12 +6,39 @@
 namespace kylin::parity {
 namespace {
 
-constexpr double improvement = 1.0 / 16;  // of the squared error, at least: less is no explanation
-constexpr double nearly = 1e-9;           // of the squared error: so near that the mistaken formula's own rounding is worth a look
+constexpr double improvement = 1.0 / 16;      // of the squared error, at least: less is no explanation
+constexpr double less_improvement = 1.0 / 4;  // where no more than the rounding of a trace to F32 is left
+constexpr double stored = 0x1p-48;            // the same, of the squared size
+// Where a mistake rounds to few bits, the last bit of an input turns one rounding over now and then, and a sum with it. Another way to
+// round reproduces hardly any value.
+constexpr double least_within = 0.5;
+constexpr double nearly = 1e-9;  // of the squared error: so near that the mistaken formula's own rounding is worth a look
 
 }  // namespace
 
 bool touches(const Hypothesis& h, Stage s) { return std::ranges::find(h.stages, s) != h.stages.end(); }
+
+Diverging::Diverging(const Spot& spot, const std::vector<bool>& bad)
+    : spot_(spot), bad_(bad), theirs_(chosen(spot.theirs())), as_is_(chosen(spot.as_is())) {}
+
+std::vector<int> Diverging::tokens() const {
+    const auto all = spot_.tokens();
+    std::vector<int> list;
+    for (size_t r = 0; r < all.size(); ++r)
+        if (bad_[r]) list.push_back(all[r]);
+    return list;
+}
+
+// `rows` are of the spot's tokens, whatever their width.
+std::vector<double> Diverging::chosen(const std::vector<double>& rows) const {
+    const size_t width = rows.size() / bad_.size();
+    std::vector<double> list;
+    for (size_t r = 0; r < bad_.size(); ++r)
+        if (bad_[r])
+            list.insert(list.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * width),
+                        rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * width));
+    return list;
+}
 
 Case::Case(const SpotInput& in, const Suspect& suspect, Spot& spot) : in_(in), spot_(spot), tokens_(spot.tokens()) {
     for (size_t r = 0; r < tokens_.size(); ++r)
@@ -45,16 +72,23 @@ std::vector<Phase> Case::phases() const {
     return list;
 }
 
-bool Case::explains(const Fit& fit, Phase phase) const {
-    for (size_t r = 0; r < bad_.size(); ++r)
-        if (in(phase, r) ? !(fit.row_ratio[r] <= 1) : bad_[r]) return false;
-    return error(fit, phase) <= improvement * error(spot_.clean(), phase);
+bool Case::explains(const Fit& fit, Phase phase, bool rounds) const {
+    size_t n_counted = 0, n_within = 0;
+    for (size_t r = 0; r < bad_.size(); ++r) {
+        const bool may_differ = rounds && bad_[r];
+        if (in(phase, r) ? !may_differ && !(fit.row_ratio[r] <= 1) : bad_[r]) return false;
+        if (may_differ) n_counted += fit.row_counted[r], n_within += fit.row_within[r];
+    }
+    if (static_cast<double>(n_within) < least_within * static_cast<double>(n_counted)) return false;
+    const double left = error(fit, phase), before = error(spot_.clean(), phase);
+    return left <= improvement * before || (left <= less_improvement * before && left <= stored * size(phase));
 }
 
 // Where each row depends on its own inputs, one run tells of every phase.
 std::optional<Explanation> Case::in_some_phase(const std::vector<Guess>& guesses, const Where& where, const Fit& fit) const {
+    const bool rounds = std::ranges::any_of(guesses, [](const Guess& g) { return g.hypothesis->rounds; });
     for (const Phase phase : phases())
-        if (explains(fit, phase)) return Explanation{guesses, {where.first_layer, where.last_layer, phase}, error(fit, phase), fit};
+        if (explains(fit, phase, rounds)) return Explanation{guesses, {where.first_layer, where.last_layer, phase}, error(fit, phase), fit};
     return std::nullopt;
 }
 
@@ -90,6 +124,13 @@ double Case::error(const Fit& fit, Phase phase) const {
     for (size_t r = 0; r < bad_.size(); ++r)
         if (bad_[r] && in(phase, r)) sum += fit.row_error[r];
     return std::isnan(sum) ? HUGE_VAL : sum;
+}
+
+double Case::size(Phase phase) const {
+    double sum = 0;
+    for (size_t r = 0; r < bad_.size(); ++r)
+        if (bad_[r] && in(phase, r)) sum += spot_.clean().row_size[r];
+    return sum;
 }
 
 std::optional<double> Case::error_of(const std::vector<Guess>& guesses, const Where& where) const {

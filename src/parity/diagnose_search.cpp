@@ -92,7 +92,7 @@ std::optional<Explanation> Search::best_of(const Hypothesis& h, std::vector<Stag
     std::optional<Explanation> best;
     Partial nearest{{}, HUGE_VAL};
     std::vector<Partial> others;
-    for (const Values& v : h.candidates ? h.candidates(case_.spot()) : std::vector<Values>{{}}) {
+    for (const Values& v : h.candidates ? h.candidates(case_.evidence()) : std::vector<Values>{{}}) {
         if (h.candidates && v.empty()) continue;
         guesses.back().values = v;
         if (auto e = case_.explain(guesses, where, true); e && (!best || e->error < best->error)) best = std::move(e);
@@ -103,7 +103,8 @@ std::optional<Explanation> Search::best_of(const Hypothesis& h, std::vector<Stag
     const bool refines = h.parameters.size() == 1 && h.parameters[0].refine;
     if (!best && refines && !nearest.guesses.empty()) best = refined(nearest, where);
     if (best && refines) simplify(*best);
-    if (best && case_.spot().is_exact()) best = case_.explain(best->guesses, best->where, false);
+    // Of all outputs now, and in every phase as before: what the prompt left in the cache is read in decode.
+    if (best && case_.spot().is_exact()) best = case_.explain(best->guesses, {best->where.first_layer, best->where.last_layer}, false);
     if (best) return best;
     // Of whole numbers the nearest may not be the right one before the other mistake is known.
     if (!others.empty() && others.size() <= most_whole_bases)
@@ -137,7 +138,7 @@ std::optional<Explanation> Search::refined(Partial& nearest, const Where& where)
 
 // The plainest number that explains the place as well.
 void Search::simplify(Explanation& e) {
-    for (const double plain : plain_numbers_near(e.guesses.back().values[0], 1e-2)) {
+    for (const double plain : plain_numbers_near(e.guesses.back().values[0])) {
         Explanation simpler = e;
         simpler.guesses.back().values[0] = plain;
         if (auto found = case_.explain(simpler.guesses, e.where, true); found && found->error <= as_good * e.error) {

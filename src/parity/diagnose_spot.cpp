@@ -191,16 +191,19 @@ Fit Spot::fit(const std::vector<double>& values, bool sampled) const {
     const size_t n = some ? sample_.size() : width_;
     for (size_t r = 0; r < rows_; ++r) {
         double largest = 0, top = 0, error = 0, size = 0;
+        size_t n_counted = 0, n_within = 0;
         for (size_t j = 0; j < n; ++j) {
             const size_t at = r * width_ + (some ? static_cast<size_t>(sample_[j]) : j);
             const double d = off(theirs_[at], values[at]);
             largest = std::max(largest, d);
+            if (theirs_[at] != 0 || values[at] != 0) ++n_counted, n_within += d <= slack * bounds_[r];
             if (std::isfinite(values[at])) top = std::max(top, std::fabs(values[at]));
             error += d * d;
             if (std::isfinite(theirs_[at])) size += theirs_[at] * theirs_[at];
         }
         const double more = sizes_[r] > 0 && std::isfinite(sizes_[r]) ? std::max(1.0, top / sizes_[r]) : 1.0;
         fit.row_ratio.push_back(largest == 0 ? 0 : largest / (slack * bounds_[r] * more));
+        fit.row_counted.push_back(n_counted), fit.row_within.push_back(n_within);
         fit.row_error.push_back(error), fit.row_size.push_back(size);
     }
     return fit;

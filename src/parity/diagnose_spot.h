@@ -22,9 +22,10 @@ struct SpotInput {
 
 // How well some mistakes explain a place.
 struct Fit {
-    std::vector<double> row_ratio;            // largest difference of a row over what rounding may do to it
-    std::vector<double> row_error, row_size;  // squared
-    double error() const;                     // relative L2 error of all rows
+    std::vector<double> row_ratio;                // largest difference of a row over what rounding may do to it
+    std::vector<size_t> row_counted, row_within;  // values that are not zero in both, and those of them that rounding may explain
+    std::vector<double> row_error, row_size;      // squared
+    double error() const;                         // relative L2 error of all rows
     double worst() const;
 };
 

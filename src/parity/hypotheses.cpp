@@ -49,7 +49,7 @@ Mistake mistake(const Model& model, const Hypothesis& h, const Values& values, W
 }
 
 std::string number_text(double x) {
-    const auto is_whole = [](double v) { return v >= 2 && v < 1e6 && std::fabs(v - std::round(v)) < 1e-6 * v; };
+    const auto is_whole = [](double v) { return v >= 2 && v < 1e5 && std::fabs(v - std::round(v)) < 1e-6 * v; };
     const std::string plain = short_text(x);
     if (plain.size() <= 5 || x <= 0) return plain;  // a root is worth its sign only where it is shorter
     if (is_whole(1 / (x * x))) return "1/sqrt(" + short_text(std::round(1 / (x * x))) + ")";

@@ -56,6 +56,7 @@ struct Hypothesis {
     std::vector<Stage> begins_at = {};  // it is no explanation of later stages alone; empty: any of its stages may be the first
     std::vector<Parameter> parameters = {};
     std::vector<Values> (*candidates)(const Evidence& evidence) = nullptr;
+    bool rounds = false;   // to few bits, at other places than the model
     bool generic = false;  // describes what is seen, names no cause: counts only where no other fits
 };
 

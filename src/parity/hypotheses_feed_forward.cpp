@@ -48,8 +48,9 @@ std::vector<Hypothesis> input_hypotheses() {
          .shows_with = "any",
          .change =
              [](Form& f, const Use& u) {
-                 f.token = [ids = u.values](int32_t, int position) {
-                     return static_cast<size_t>(position) < ids.size() ? static_cast<int32_t>(ids[static_cast<size_t>(position)]) : -1;
+                 f.token = [ids = u.values](int32_t token, int position) {
+                     const double id = static_cast<size_t>(position) < ids.size() ? ids[static_cast<size_t>(position)] : -1;
+                     return id < 0 ? token : static_cast<int32_t>(id);  // -1: was not looked for
                  };
              },
          .parameters = {{.name = "ids", .kind = Parameter::Kind::tokens}},

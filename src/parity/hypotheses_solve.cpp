@@ -197,17 +197,19 @@ Values find_tokens(const Evidence& e) {
     return ids;
 }
 
-std::vector<double> plain_numbers_near(double x, double relative_tolerance) {
+std::vector<double> plain_numbers_near(double x) {
+    constexpr double near = 1e-2;
     std::vector<double> found;
     const auto add = [&](double candidate) {
-        if (std::isfinite(candidate) && std::fabs(candidate - x) <= relative_tolerance * std::fabs(x)) found.push_back(candidate);
+        if (std::isfinite(candidate) && std::fabs(candidate - x) <= near * std::fabs(x)) found.push_back(candidate);
     };
     const auto rounded = [](double v, int digits) {
         char text[40];
         std::snprintf(text, sizeof text, "%.*e", digits - 1, v);
         return std::atof(text);
     };
-    for (int digits = 1; digits <= 3; ++digits) add(rounded(x, digits));
+    found.push_back(rounded(x, 1));  // however far: the data say whether it is the number
+    for (int digits = 2; digits <= 3; ++digits) add(rounded(x, digits));
     if (x > 0) {
         add(1 / std::sqrt(std::round(1 / (x * x))));
         add(std::sqrt(std::round(x * x)));

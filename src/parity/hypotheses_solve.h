@@ -35,6 +35,6 @@ std::optional<double> solve_rope_factor(const Evidence& e);
 Values find_tokens(const Evidence& e);
 
 // Of the numbers near x those with few digits, roots and fractions of whole numbers included; simplest first, x itself last.
-std::vector<double> plain_numbers_near(double x, double relative_tolerance);
+std::vector<double> plain_numbers_near(double x);
 
 }  // namespace kylin::parity

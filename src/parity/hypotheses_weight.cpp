@@ -346,7 +346,8 @@ std::vector<Hypothesis> weight_hypotheses() {
                          found.push_back({static_cast<double>(form)});
                  }
                  return found;
-             }},
+             },
+         .rounds = true},
         {.name = "f16-accumulators",
          .stages = projections,
          .explanation = "products are summed in F16, in {lanes} lanes",
@@ -358,7 +359,8 @@ std::vector<Hypothesis> weight_hypotheses() {
                  f.project.dot = [lanes = static_cast<size_t>(u.values[0])](auto w, auto x) { return sum_in_halves(w, x, lanes); };
              },
          .parameters = {{.name = "lanes", .kind = Parameter::Kind::whole}},
-         .candidates = [](const Evidence&) { return std::vector<Values>{{1}, {8}, {16}, {32}, {4}, {64}}; }},
+         .candidates = [](const Evidence&) { return std::vector<Values>{{1}, {8}, {16}, {32}, {4}, {64}}; },
+         .rounds = true},
     };
 }
 

@@ -124,7 +124,11 @@ class Broken(Qwen3):
     def blend(self, probs, v, kv_of=None):
         group = self.n_head // self.n_head_kv
         of = [h // group if kv_of is None else kv_of(h) for h in range(self.n_head)]
-        return np.einsum("hts,shd->thd", probs, v[:, of])
+        v = v[:, of]
+        y = np.einsum("hts,shd->thd", probs, np.nan_to_num(v, nan=0.0))
+        # A value that is not seen is not read: 0 x NaN must not spoil a token that came before it.
+        y[np.einsum("hts,shd->thd", probs != 0, np.isnan(v)) > 0] = np.nan
+        return y
 
     def heads(self, y):
         return y.reshape(len(y), -1, self.head_dim)
