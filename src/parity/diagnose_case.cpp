@@ -84,11 +84,20 @@ bool Case::explains(const Fit& fit, Phase phase, bool rounds) const {
     return left <= improvement * before || (left <= less_improvement * before && left <= stored * size(phase));
 }
 
+// The rows of a phase; those of the other are as the model says.
+Fit Case::of_phase(Fit fit, Phase phase) const {
+    const Fit& clean = spot_.clean();
+    for (size_t r = 0; r < bad_.size(); ++r)
+        if (!in(phase, r)) fit.row_ratio[r] = clean.row_ratio[r], fit.row_error[r] = clean.row_error[r];
+    return fit;
+}
+
 // Where each row depends on its own inputs, one run tells of every phase.
 std::optional<Explanation> Case::in_some_phase(const std::vector<Guess>& guesses, const Where& where, const Fit& fit) const {
     const bool rounds = std::ranges::any_of(guesses, [](const Guess& g) { return g.hypothesis->rounds; });
     for (const Phase phase : phases())
-        if (explains(fit, phase, rounds)) return Explanation{guesses, {where.first_layer, where.last_layer, phase}, error(fit, phase), fit};
+        if (explains(fit, phase, rounds))
+            return Explanation{guesses, {where.first_layer, where.last_layer, phase}, error(fit, phase), of_phase(fit, phase)};
     return std::nullopt;
 }
 

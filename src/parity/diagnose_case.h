@@ -80,6 +80,7 @@ private:
     bool is_decode(size_t r) const { return tokens_[r] >= spot_.n_prompt(); }
     bool in(Phase phase, size_t r) const { return phase == Phase::all || (phase == Phase::decode) == is_decode(r); }
     std::vector<Phase> phases() const;
+    Fit of_phase(Fit fit, Phase phase) const;
     double size(Phase phase) const;  // squared, of the rows that diverge
     bool explains(const Fit& fit, Phase phase, bool rounds = false) const;
     std::optional<Explanation> in_some_phase(const std::vector<Guess>& guesses, const Where& where, const Fit& fit) const;

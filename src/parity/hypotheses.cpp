@@ -18,6 +18,7 @@ std::vector<Hypothesis> catalogue() {
 
 std::string short_text(double x) {
     char text[40];
+    if (std::fabs(x) < 1e9 && x == std::round(x)) return std::to_string(std::lround(x));
     for (int digits = 1; digits <= 17; ++digits) {
         std::snprintf(text, sizeof text, "%.*g", digits, x);
         if (std::fabs(std::atof(text) - x) <= 1e-6 * std::fabs(x)) break;
@@ -51,9 +52,9 @@ Mistake mistake(const Model& model, const Hypothesis& h, const Values& values, W
 std::string number_text(double x) {
     const auto is_whole = [](double v) { return v >= 2 && v < 1e5 && std::fabs(v - std::round(v)) < 1e-6 * v; };
     const std::string plain = short_text(x);
-    if (plain.size() <= 5 || x <= 0) return plain;  // a root is worth its sign only where it is shorter
-    if (is_whole(1 / (x * x))) return "1/sqrt(" + short_text(std::round(1 / (x * x))) + ")";
+    if (plain.size() <= 5 || x <= 0 || x == std::round(x)) return plain;  // a root is worth its sign only where it is shorter
     if (is_whole(1 / x)) return "1/" + short_text(std::round(1 / x));
+    if (is_whole(1 / (x * x))) return "1/sqrt(" + short_text(std::round(1 / (x * x))) + ")";
     if (is_whole(x * x) && !is_whole(x)) return "sqrt(" + short_text(std::round(x * x)) + ")";
     return plain;
 }
