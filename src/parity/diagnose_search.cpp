@@ -36,7 +36,8 @@ std::vector<Explanation> Search::run(bool deep) {
     if (found.empty() && case_.layers().size() > 1)
         for (const int layer : case_.layers())
             for (Explanation& e : single({}, {layer, layer, Phase::all})) found.push_back(std::move(e));
-    if (!found.empty() || !deep) return ranked(std::move(found));
+    // Where stages are missing, two mistakes explain too much: a dump of those stages is the better answer.
+    if (!found.empty() || !deep || !case_.spot().is_exact()) return ranked(std::move(found));
     auto bases = by_error(std::move(partial_), most_bases);
     for (int depth = 2; depth <= 3 && found.empty(); ++depth) {
         partial_.clear();
@@ -125,7 +126,9 @@ std::optional<Explanation> Search::refined(Partial& nearest, const Where& where)
         return case_.error_of(nearest.guesses, where).value_or(HUGE_VAL);
     };
     double low = -0.7, high = 0.7, a = high - ratio * (high - low), b = low + ratio * (high - low), at_a = error_at(a), at_b = error_at(b);
+    const double hopeless = case_.error(case_.spot().clean()) / 4;
     for (int i = 0; i < 44 && high - low > 1e-9; ++i) {  // 44 steps narrow 1.4 to 1e-9
+        if (i == 9 && std::min(at_a, at_b) > hopeless) return std::nullopt;  // within 2 % of the right value little would be left
         if (at_a < at_b)
             high = b, b = a, at_b = at_a, a = high - ratio * (high - low), at_a = error_at(a);
         else
