@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "parity/declared.h"
 #include "parity/diagnose_search.h"
@@ -20,7 +21,30 @@ struct Named {
     std::vector<Tried> tried;
     double before = 0, after = 0;
     std::vector<std::string> dumps;
+    std::vector<Fault::Element> elements;
 };
+
+// The values of a place that differ most, largest first.
+std::vector<Fault::Element> worst_elements(const Spot& spot, const std::vector<double>& with_fault) {
+    constexpr size_t shown = 8;
+    const auto &theirs = spot.theirs(), &as_is = spot.as_is();
+    std::vector<size_t> order(theirs.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const auto off = [&](size_t i) {
+        const double d = std::fabs(theirs[i] - as_is[i]);
+        return std::isnan(d) ? HUGE_VAL : d;
+    };
+    const size_t n = std::min(shown, order.size());
+    std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(n), std::greater<>{}, off);
+    std::vector<Fault::Element> list;
+    const size_t n_heads = is_square(spot.at().stage) ? static_cast<size_t>(spot.model().config().attention.n_head) : 1;
+    for (size_t j = 0; j < n; ++j) {
+        const size_t i = order[j], in_row = i % spot.width(), per_head = spot.width() / n_heads;
+        const std::optional<int> head = n_heads == 1 ? std::nullopt : std::optional(static_cast<int>(in_row / per_head));
+        list.push_back({spot.tokens()[i / spot.width()], static_cast<int>(in_row % per_head), head, theirs[i], as_is[i], with_fault[i]});
+    }
+    return list;
+}
 
 class Diagnoser {
 public:
@@ -90,6 +114,9 @@ private:
             ++deep_searches_;
         else
             n.after = found[0].fit.error();
+        spot.assume({});
+        n.elements =
+            worst_elements(spot, found.empty() ? spot.as_is() : spot.values(one.mistakes(found[0].guesses, found[0].where), false));
         n.alternatives = std::move(found);
         if (!spot.is_exact())
             for (const Place& p : spot.region())
@@ -132,7 +159,7 @@ private:
             Fault f;
             f.name = "unexplained";
             f.at = n.places[0], f.places = n.places, f.tried = n.tried, f.before = n.before, f.dumps = n.dumps;
-            f.after = n.before;
+            f.after = n.before, f.elements = n.elements;
             diagnosis_.faults.push_back(std::move(f));
             return;
         }
@@ -140,6 +167,7 @@ private:
         for (const Guess& g : best.guesses) {
             Fault f = describe(in_.model, *g.hypothesis, g.values, located(g, n.places[0], best.where));
             f.places = n.places, f.phase = best.where.phase, f.tried = n.tried, f.before = n.before, f.after = n.after, f.dumps = n.dumps;
+            f.elements = n.elements;
             if (best.guesses.size() == 1)
                 for (size_t i = 1; i < n.alternatives.size(); ++i) add_equivalent(f, n.alternatives[i]);
             diagnosis_.faults.push_back(std::move(f));

@@ -32,6 +32,12 @@ struct Fault {
     std::vector<std::string> dumps;      // stages that would decide between them, or that hide where the fault is
     std::vector<Tried> tried;            // best first
     double before = 0, after = 0;        // relative error as is, and with the fault
+    struct Element {
+        int token, channel;  // of scores and probabilities the key
+        std::optional<int> head;
+        double theirs, as_is, with_fault;
+    };
+    std::vector<Element> elements;  // those that differ most as is
     bool generic = false;
     const Hypothesis* hypothesis = nullptr;
     Values values;

@@ -127,7 +127,7 @@ std::optional<Explanation> Search::refined(Partial& nearest, const Where& where)
     };
     double low = -0.7, high = 0.7, a = high - ratio * (high - low), b = low + ratio * (high - low), at_a = error_at(a), at_b = error_at(b);
     const double hopeless = case_.error(case_.spot().clean()) / 4;
-    for (int i = 0; i < 44 && high - low > 1e-9; ++i) {  // 44 steps narrow 1.4 to 1e-9
+    for (int i = 0; i < 44 && high - low > 1e-9; ++i) {                      // 44 steps narrow 1.4 to 1e-9
         if (i == 9 && std::min(at_a, at_b) > hopeless) return std::nullopt;  // within 2 % of the right value little would be left
         if (at_a < at_b)
             high = b, b = a, at_b = at_a, a = high - ratio * (high - low), at_a = error_at(a);

@@ -54,7 +54,8 @@ Json parameter(const Fault::Named& p) {
 }
 
 Json fault(const Fault& f) {
-    Json places = Json::array(), parameters = Json::object(), equivalent = Json::array(), tried = Json::array(), details = Json::array();
+    Json places = Json::array(), parameters = Json::object(), equivalent = Json::array(), tried = Json::array(), details = Json::array(),
+         elements = Json::array();
     for (const Place& p : f.places) places.push_back(trace_name(p));
     for (const auto& p : f.parameters) {
         Json d = parameter(p);
@@ -63,6 +64,13 @@ Json fault(const Fault& f) {
     }
     for (const auto& e : f.equivalent)
         equivalent.push_back({{"name", e.name}, {"explanation", e.explanation}, {"told_apart_by", e.shows_with}});
+    for (const auto& e : f.elements)
+        elements.push_back({{"token", e.token},
+                            {"head", e.head ? Json(*e.head) : Json(nullptr)},
+                            {"channel", e.channel},
+                            {"theirs", number(e.theirs)},
+                            {"as_is", number(e.as_is)},
+                            {"with_fault", number(e.with_fault)}});
     for (const Tried& t : f.tried) tried.push_back({{"name", t.name}, {"error", number(t.error)}, {"ratio", number(t.ratio)}});
     return {{"name", f.name},
             {"stage", info(f.at.stage).name},
@@ -78,7 +86,8 @@ Json fault(const Fault& f) {
             {"dumps_that_would_decide", f.dumps},
             {"error_as_is", number(f.before)},
             {"error_with_fault", number(f.after)},
-            {"tried", tried}};
+            {"tried", tried},
+            {"elements", elements}};
 }
 
 std::string phase_text(Phase phase) {
@@ -168,6 +177,13 @@ std::string to_text(const Diagnosis& d) {
         text += "\n";
         for (size_t i = 1; i < std::min(shown, f.tried.size()); ++i)
             text += "    " + f.tried[i].name + ": " + digits(f.tried[i].error) + "\n";
+        if (!f.elements.empty()) {
+            const auto& e = f.elements[0];
+            text += "  worst element: token " + std::to_string(e.token) +
+                    (e.head ? ", head " + std::to_string(*e.head) + ", key " : ", channel ") + std::to_string(e.channel) + ": " +
+                    digits(e.theirs) + ", right is " + digits(e.as_is) +
+                    (f.name == "unexplained" ? "" : ", with this " + digits(e.with_fault)) + "\n";
+        }
         for (const auto& e : f.equivalent)
             text += "  these inputs do not tell it from " + e.name + " (" + e.explanation + "); this would: " + e.shows_with + "\n";
         if (!f.dumps.empty()) {
