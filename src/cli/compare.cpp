@@ -34,7 +34,7 @@ struct Settings {
     LlamaCppOptions llama_cpp;
     std::string against, output, html, f32_model;
     std::vector<std::string> stages;
-    bool json = false, ledger = false;
+    bool json = false, ledger = false, diagnose = false;
 };
 
 // How this program was called, as a line for a shell.
@@ -82,6 +82,7 @@ public:
                                                  .folder = folder_.path(),
                                                  .progress = [&](const std::string& what, double share) { passes_(what, share); }});
         if (s_.ledger || !s_.f32_model.empty()) add_ledger(report, reference);
+        if (s_.diagnose) add_diagnosis(report, reference);
         passes_.end();
         if (!note_.empty()) report.notes.insert(report.notes.begin(), note_);
         if (reference.n_tokens() > most_tokens_with_scores && !is_file())
@@ -166,6 +167,15 @@ private:
         if (!s_.ledger) return;
         for (auto& entry : parity::our_ledger(input)) report.ledger.push_back(std::move(entry));
         if (reference.about().engine.starts_with("llama.cpp")) add_spread(report, reference);
+    }
+
+    void add_diagnosis(parity::Report& report, const parity::TraceReader& reference) {
+        report.diagnosis =
+            parity::diagnose({.model = model_.model(),
+                              .options = s_.input.numerics_options(),
+                              .trace = reference,
+                              .whose = report.reference_engine,
+                              .progress = [&](const std::string& what, double share) { passes_("diagnosis, " + what, share); }});
     }
 
     // llama.cpp against itself with one option changed.
@@ -254,6 +264,7 @@ void add_compare(CLI::App& app) {
     command->add_flag("--ledger", settings->ledger,
                       "Also measure each source of error alone: runs the oracle and llama.cpp four times more");
     command->add_option("--f32-model", settings->f32_model, "The same model in F32: adds weight quantization to the ledger");
+    command->add_flag("--diagnose", settings->diagnose, "Also name what is wrong with the reference, as kylin diagnose does");
     command->add_flag("--json", settings->json, "Print the report as JSON");
     add_llama_cpp_options(*command, settings->llama_cpp);
     command->footer("Exit status: 0 parity, 1 divergence, 2 could not compare.\n");

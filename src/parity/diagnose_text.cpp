@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "parity/diagnose_json.h"
+
 namespace kylin::parity {
 namespace {
 
@@ -150,20 +152,21 @@ void describe_all(Diagnosis& d, const DiagnoseInput& in) {
     if (!d.missing.empty()) d.notes.push_back(std::to_string(d.missing.size()) + " stages are missing in the trace.");
 }
 
-std::string to_json(const Diagnosis& d) {
+nlohmann::ordered_json json_of(const Diagnosis& d) {
     Json faults = Json::array();
     for (const Fault& f : d.faults) faults.push_back(fault(f));
-    const Json j = {{"format", "kylin.diagnosis/1"},
-                    {"sentence", d.sentence},
-                    {"verdict", d.faults.empty() ? "parity"
-                                : d.explained()  ? "named"
-                                                 : "unexplained"},
-                    {"faults", faults},
-                    {"judged", d.n_judged},
-                    {"missing", d.missing},
-                    {"notes", d.notes}};
-    return j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return {{"format", "kylin.diagnosis/1"},
+            {"sentence", d.sentence},
+            {"verdict", d.faults.empty() ? "parity"
+                        : d.explained()  ? "named"
+                                         : "unexplained"},
+            {"faults", faults},
+            {"judged", d.n_judged},
+            {"missing", d.missing},
+            {"notes", d.notes}};
 }
+
+std::string to_json(const Diagnosis& d) { return json_of(d).dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 std::string to_text(const Diagnosis& d) {
     constexpr size_t shown = 6;
