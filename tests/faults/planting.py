@@ -47,7 +47,7 @@ def make_model(kylin, folder, name):
 
 
 def write_trace(path, stages, tokens, numerics="float64"):
-    about = {"format": "kylin.trace/1", "engine": "numpy", "numerics": numerics, "tokens": json.dumps(tokens), "n_prompt": str(N_PROMPT)}
+    about = {"format": "kylin.trace/1", "engine": "numpy", "numerics": numerics, "tokens": json.dumps(tokens), "n_prompt": str(min(N_PROMPT, len(tokens)))}
     safetensors_io.write(path, {name: np.asarray(value, "<f4") for name, value in stages.items()}, about)
 
 
