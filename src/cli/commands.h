@@ -14,5 +14,6 @@ void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_trace(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_diagnose(CLI::App& app);
 
 }  // namespace kylin::cli

@@ -21,20 +21,22 @@
 #include "parity/ledger.h"
 #include "parity/probes.h"
 #include "parity/record.h"
+#include "parity/what_if.h"
 #include "text/tokenizer.h"
 
 namespace kylin::cli {
 namespace {
 
 constexpr int parity_found = 0, divergence_found = 1, cannot_compare = 2;
+constexpr int what_if_text = 16;                 // tokens that show what a change does to the text
 constexpr size_t most_tokens_with_scores = 256;  // scores and probabilities are quadratic: 2 GB for 512 tokens of a 0.6B model
 
 struct Settings {
     ParityOptions input;
     LlamaCppOptions llama_cpp;
     std::string against, output, html, f32_model;
-    std::vector<std::string> stages;
-    bool json = false, ledger = false;
+    std::vector<std::string> stages, with;
+    bool json = false, ledger = false, diagnose = false;
 };
 
 // How this program was called, as a line for a shell.
@@ -82,7 +84,9 @@ public:
                                                  .folder = folder_.path(),
                                                  .progress = [&](const std::string& what, double share) { passes_(what, share); }});
         if (s_.ledger || !s_.f32_model.empty()) add_ledger(report, reference);
+        if (s_.diagnose) add_diagnosis(report, reference);
         passes_.end();
+        if (!what_if_.empty()) report.notes.insert(report.notes.begin(), what_if_);
         if (!note_.empty()) report.notes.insert(report.notes.begin(), note_);
         if (reference.n_tokens() > most_tokens_with_scores && !is_file())
             report.notes.push_back("Scores and probabilities are left out: with more than " + std::to_string(most_tokens_with_scores) +
@@ -103,14 +107,47 @@ public:
 
 private:
     bool is_own() const { return s_.against == "oracle" || s_.against == "layercast" || s_.against == "fast"; }
-    bool is_file() const { return !is_own() && !s_.against.empty() && s_.against != "llama.cpp"; }
+    bool is_file() const { return !is_own() && s_.with.empty() && !s_.against.empty() && s_.against != "llama.cpp"; }
 
     parity::TraceReader open_reference() {
+        if (!s_.with.empty()) return run_with();
         if (is_own()) return run_own(s_.against);
         if (!is_file()) return run_llama_cpp();
         if (!s_.input.prompt.empty() || !s_.input.tokens.empty() || s_.input.n_decode)
             throw InputError("options", "the tokens come from the trace; leave out --prompt, --tokens and --decode");
         return parity::TraceReader::open(s_.against);
+    }
+
+    // The oracle with mistakes; the text that it goes on with is kept beside what the right one goes on with.
+    parity::TraceReader run_with() {
+        if (!s_.against.empty()) throw InputError("options", "--with compares with the oracle and its mistakes; leave out --against");
+        std::vector<parity::Intervention> list;
+        for (const std::string& text : s_.with) list.push_back(parity::intervention(model_.model(), text));
+        for (const auto& i : list) what_if_ += (what_if_.empty() ? "What if: " : "; ") + parity::explain(model_.model(), i);
+        const auto tokens = model_.prompt_tokens(s_.input);
+        const int n_prompt = static_cast<int>(tokens.size()), n_threads = s_.input.n_threads;
+        const int n_more = s_.input.n_decode ? s_.input.n_decode : what_if_text;
+        if (n_prompt + n_more > model_.model().config().n_ctx_train) throw InputError("tokens", "the context has no room for the text");
+        const auto stages = stages_for(tokens.size());
+        const auto text_after = [&](const std::vector<parity::Intervention>& mistakes, const char* what) {
+            const auto path = folder_.path() / "text.safetensors";
+            const auto all =
+                parity::record_with(mistakes, {model_.model(), tokens, n_prompt, n_more}, n_threads,
+                                    {.stages = {Stage::logits}, .path = path, .progress = [&](double x) { passes_(what, x); }});
+            std::filesystem::remove(path);
+            return Tokenizer::load(model_.file()).decode(std::span(all).subspan(tokens.size()));
+        };
+        what_if_ += ".\ntext, right: " + text_after({}, "text, right") + "\ntext, so:    " + text_after(list, "text, so");
+        const auto path = folder_.path() / "reference.safetensors";
+        parity::record_with(list, {model_.model(), tokens, n_prompt, s_.input.n_decode}, n_threads,
+                            {.stages = stages, .path = path, .progress = [&](double x) { passes_("the oracle with mistakes", x); }});
+        return parity::open_unlinked(path);
+    }
+
+    static std::set<Stage> stages_for(size_t n_tokens) {
+        std::set<Stage> stages = parity::linear_stages();
+        if (n_tokens <= most_tokens_with_scores) stages.insert({Stage::attn_scores, Stage::attn_probs});
+        return stages;
     }
 
     // A reference that is missing or dies takes nothing down: the oracle takes its place, and the report says so.
@@ -137,10 +174,8 @@ private:
         parity::TraceAbout about{
             .engine = "kylin", .numerics = parity::describe(options), .tokens = model_.prompt_tokens(s_.input), .n_prompt = 0};
         about.n_prompt = static_cast<int>(about.tokens.size());
-        std::set<Stage> stages = parity::linear_stages();
-        if (about.tokens.size() <= most_tokens_with_scores) stages.insert({Stage::attn_scores, Stage::attn_probs});
         const auto path = folder_.path() / "reference.safetensors";
-        parity::record(model_.model(), options, about, s_.input.n_decode, std::move(stages), path,
+        parity::record(model_.model(), options, about, s_.input.n_decode, stages_for(about.tokens.size()), path,
                        [&](double share) { passes_(numerics + ", free", share); });
         return parity::open_unlinked(path);
     }
@@ -166,6 +201,15 @@ private:
         if (!s_.ledger) return;
         for (auto& entry : parity::our_ledger(input)) report.ledger.push_back(std::move(entry));
         if (reference.about().engine.starts_with("llama.cpp")) add_spread(report, reference);
+    }
+
+    void add_diagnosis(parity::Report& report, const parity::TraceReader& reference) {
+        report.diagnosis =
+            parity::diagnose({.model = model_.model(),
+                              .options = s_.input.numerics_options(),
+                              .trace = reference,
+                              .whose = report.reference_engine,
+                              .progress = [&](const std::string& what, double share) { passes_("diagnosis, " + what, share); }});
     }
 
     // llama.cpp against itself with one option changed.
@@ -212,6 +256,7 @@ private:
             save(s_.html, parity::to_html(report, {std::istreambuf_iterator<char>(page), {}}));
         }
         const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+        if (!what_if_.empty() && !s_.json) fmt::print("{}\n\n", what_if_);
         fmt::print("{}", s_.json ? parity::to_json(report) : summary_text(report, colour));
         for (const std::string& path : {s_.output, s_.html})
             if (!path.empty() && !s_.json) fmt::print("wrote {}\n", path);
@@ -221,7 +266,7 @@ private:
     ParityModel model_;
     TemporaryFolder folder_;
     Passes passes_;
-    std::string note_;
+    std::string note_, what_if_;
     bool failed_ = false;  // what was asked for could not be compared with
 };
 
@@ -248,12 +293,15 @@ void add_compare(CLI::App& app) {
     settings->input.add_to(*command);
     command->add_option("--against", settings->against,
                         "llama.cpp, oracle, layercast, fast, or a trace file (default: llama.cpp, or the oracle without it)");
+    command->add_option("--with", settings->with,
+                        "What if: compare with the oracle that makes this mistake of the catalogue, NAME[=VALUE][@PLACE]; may be repeated");
     command->add_option("-o,--output", settings->output, "Write the report as JSON");
     command->add_option("--html", settings->html, "Write the report as one HTML file");
     command->add_option("--stages", settings->stages, "Stages that the reference must have")->delimiter(',');
     command->add_flag("--ledger", settings->ledger,
                       "Also measure each source of error alone: runs the oracle and llama.cpp four times more");
     command->add_option("--f32-model", settings->f32_model, "The same model in F32: adds weight quantization to the ledger");
+    command->add_flag("--diagnose", settings->diagnose, "Also name what is wrong with the reference, as kylin diagnose does");
     command->add_flag("--json", settings->json, "Print the report as JSON");
     add_llama_cpp_options(*command, settings->llama_cpp);
     command->footer("Exit status: 0 parity, 1 divergence, 2 could not compare.\n");

@@ -115,6 +115,7 @@ std::string summary_text(const parity::Report& r, bool colour) {
     text += "local: relative error on the reference's inputs; bound: largest error / certified rounding bound.\n";
     if (r.logits) text += logits_text(*r.logits);
     for (const auto& e : r.ledger) text += fmt::format("{:>9}: {:<44} {:.2g} of the logits\n", e.engine, e.source, e.relative_error);
+    if (r.diagnosis) text += "diagnosis: " + r.diagnosis->sentence + "\n";
     if (const auto& n = r.first_not_finite)
         text += fmt::format("not finite: first in {} of {}, token {}\n", trace_name(n->at.stage, n->at.layer),
                             n->in_ours ? "ours" : "the reference", n->token);

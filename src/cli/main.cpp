@@ -102,5 +102,6 @@ int main(int argc, char** argv) {
     add_bench(app);
     add_trace(app);
     add_compare(app);
+    add_diagnose(app);
     return parse_and_run(app, argc, argv);
 }

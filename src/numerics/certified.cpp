@@ -14,16 +14,16 @@ constexpr double exp_roundings = 4;  // an F32 exp is off by 2 ulps at most (gli
 // What k roundings may do to a term, relative to it.
 double gamma(double k) { return k * u / (1 - k * u); }
 
-// Roundings of the longest path through a sum of n terms.
-double sum_depth(double n, int lanes) { return lanes <= 1 ? n : n / lanes + lanes; }
+// Roundings of the longest path through a sum of n terms. One that is kept wider than F32 has none of F32.
+double sum_depth(double n, const Rounding& r) { return r.stored ? 0 : r.lanes <= 1 ? n : n / r.lanes + r.lanes; }
 
 // Roundings a product of a row of weights passes through. Blocks of 256 have a scale and a minimum each, as Q4_1 and Q5_1 have; engines
 // that turn sub-blocks of 32 into floats exist for the other types.
-double product_depth(RowForm form, const Weight& w) {
+double product_depth(RowForm form, const Weight& w, bool stored) {
     if (form == RowForm::q8_k) return 2.0 * w.width / 256 + 16;
     const bool has_minimum = w.type == BlockType::q4_1 || w.type == BlockType::q5_1;
     if (form == RowForm::q8_0 || form == RowForm::q8_1) return (has_minimum ? 2.0 : 1.0) * w.width / 32 + 16;
-    return w.width + 4.0;
+    return (stored ? 0 : w.width) + 4.0;
 }
 
 constexpr int norm_block = 32;
@@ -108,7 +108,7 @@ void Certified::do_embed(Value out, const Weight& table) {
 // Squares are positive: the mean is off by gamma(depth + 3), its root by half of that.
 void Certified::do_norm(Value out, Value x, Norm norm) {
     Declared::do_norm(out, x, norm);
-    const double relative = gamma((sum_depth(norm.weight.width, rounding().lanes) + 3) / 2 + 5);
+    const double relative = gamma((sum_depth(norm.weight.width, rounding()) + 3) / 2 + 5);
     auto& bound = make_bound(out);
     const double* y = row(out, 0);
     for (size_t i = 0; i < bound.size(); ++i) bound[i] = std::fabs(y[i]) * relative + tiny;
@@ -172,7 +172,7 @@ void Certified::project_with_bound(Value out, Value x, const Weight& w) {
     auto& bound = make_bound(out);
     weight_types_[static_cast<size_t>(out.stage)] = w.type;
     // A block's minimum meets the sum of its inputs, which llama.cpp keeps in F16 for the types with Q8_1 inputs.
-    const double relative = gamma(product_depth(form, w)) + (form == RowForm::q8_1 ? half_u : 0);
+    const double relative = gamma(product_depth(form, w, rounding().stored)) + (form == RowForm::q8_1 ? half_u : 0);
     multiply(out, columns, w, [&](int o, std::span<const double> weights) {
         const auto weight_norms = block_norms(magnitudes(w, o, weights));
         for (size_t r = 0; r < rows; ++r) {
@@ -241,7 +241,7 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
                 undecided += step ? std::fabs(query[i]) * step[i] : 0;
                 by_query += moved[i] * (std::fabs(k[i]) + (step ? step[i] : 0));
             }
-            a.bound.sums[first + j] = ((size + undecided) * gamma(s.head_dim + 3) + undecided) * s.scale + tiny;
+            a.bound.sums[first + j] = ((size + undecided) * gamma((rounding().stored ? 0 : s.head_dim) + 3) + undecided) * s.scale + tiny;
             if (halves) a.bound.sources[first + j] = by_query * s.scale + tiny_half;
         }
     });
@@ -259,7 +259,8 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
         for (size_t j = 0; j < n_visible; ++j) below[j] = top - p[j];
         softmax(p);
         // Kylin rescales its sums after every block of 64 keys: exp, a product and a difference each.
-        const double depth = static_cast<double>(n_visible) + 8 + exp_roundings + static_cast<double>(n_visible) / kv_block * 8;
+        const auto n_terms = rounding().stored ? 0 : static_cast<double>(n_visible);
+        const double depth = n_terms + 8 + exp_roundings + n_terms / kv_block * 8;
         double& inside = a.softmaxes[first / n_keys];
         for (size_t j = 0; j < n_visible; ++j) {
             const double shift = gamma(2) * (below[j] + std::fabs(top));  // rounding of the difference to the largest score
@@ -275,7 +276,7 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
         const std::span<const double> p(a.values.data() + first, n_visible);
         mix(a.out, p, c, s, at);
         const auto n_terms = static_cast<double>(n_visible);
-        const double depth = gamma(n_terms + 4 + n_terms / kv_block * 2);
+        const double depth = gamma(rounding().stored ? 4 : n_terms + 4 + n_terms / kv_block * 2);
         const bool half_probs = rounding().cache_queries && rounding().kv == KvType::f16;
         const double by_halves = (half_probs ? half_u : 0) + (rounding().half_sums ? 2 * n_terms * half_u : 0);
         const int offset = at.head / s.group() * s.head_dim;
@@ -284,10 +285,11 @@ void Certified::attend_chunk(Attention& a, const Chunk& c) {
             for (size_t j = 0; j < n_visible; ++j) {
                 const double undecided = quantizes_cache() ? steps_.v(layer(), c, static_cast<int>(j))[offset + i] : 0;
                 const double v = std::fabs(kv_.v(layer(), c, static_cast<int>(j))[offset + i]) + undecided;
+                const double size = std::fabs(p[j]);  // another engine's may be negative
                 // Probabilities that an engine shows may be those it computed beside its fused kernel: equal but for their rounding.
-                off += v * (p[j] * depth + (a.forced_probs ? p[j] * a.softmaxes[first / n_keys] : a.bound.sums[first + j]));
-                off += p[j] * undecided;
-                if (halves) sources += v * (p[j] * by_halves + tiny_half + (a.forced_probs ? 0 : a.bound.sources[first + j]));
+                off += v * (size * depth + (a.forced_probs ? size * a.softmaxes[first / n_keys] : a.bound.sums[first + j]));
+                off += size * undecided;
+                if (halves) sources += v * (size * by_halves + tiny_half + (a.forced_probs ? 0 : a.bound.sources[first + j]));
             }
             const size_t y = static_cast<size_t>(at.row) * static_cast<size_t>(a.out.width) + static_cast<size_t>(at.head * s.head_dim + i);
             bound.sums[y] = off;

@@ -26,7 +26,7 @@ public:
         for (const Segment& s : segments_of(v, first_token(), run_)) {
             const auto theirs = read_segment(trace_, tensor, s);
             if (!theirs) continue;
-            if (judged) add(v, bound, static_cast<size_t>(s.values.data() - v.values.data()), s.values, *theirs);
+            if (judged) add(v, bound, s, *theirs);
             std::ranges::copy(*theirs, s.values.begin());
         }
         return true;
@@ -38,18 +38,23 @@ private:
         const auto inputs = inputs_of(at, n_layer_);
         return std::ranges::all_of(inputs, [&](const Place& p) { return wants(p.stage, p.layer); });
     }
-    void add(const Visit& v, const Certified::Bound& bound, size_t at, std::span<const double> exact, std::span<const double> theirs) {
+    void add(const Visit& v, const Certified::Bound& bound, const Segment& s, std::span<const double> theirs) {
         Judged& j = judgement_[trace_name(v.stage, v.layer)];
         j.weights = math_.weight_type(v.stage);
-        for (size_t i = 0; i < exact.size(); ++i) {
-            const double off = std::fabs(theirs[i] - exact[i]), sums = bound.sums[at + i];
+        j.row_bounds.resize(run_.n_tokens), j.row_ratios.resize(run_.n_tokens);
+        double &row_bound = j.row_bounds[static_cast<size_t>(s.token)], &row_ratio = j.row_ratios[static_cast<size_t>(s.token)];
+        const auto at = static_cast<size_t>(s.values.data() - v.values.data());
+        for (size_t i = 0; i < theirs.size(); ++i) {
+            const double off = std::fabs(theirs[i] - s.values[i]), sums = bound.sums[at + i];
             const double sources = bound.sources.empty() ? 0 : bound.sources[at + i];
             const auto over = [&](double limit) { return off == 0 ? 0 : std::isnan(off) || limit == 0 ? HUGE_VAL : off / limit; };
             j.ratio = std::max(j.ratio, over(sums));
-            j.ratio_with_sources = std::max(j.ratio_with_sources, over(sums + sources));
+            row_bound = std::max(row_bound, sums + sources);
+            row_ratio = std::max(row_ratio, over(sums + sources));
             j.bound_squares += sums * sums;
         }
-        j.n += exact.size();
+        j.ratio_with_sources = std::max(j.ratio_with_sources, row_ratio);
+        j.n += theirs.size();
     }
 
     const TraceReader& trace_;

@@ -17,6 +17,8 @@ struct Judged {
     double bound_squares = 0;
     size_t n = 0;
     std::optional<BlockType> weights;
+    std::vector<double> row_bounds;  // of the tokens: largest bound, declared sources included
+    std::vector<double> row_ratios;  // the same of ratio_with_sources
 };
 using Judgement = std::map<std::string, Judged>;
 

@@ -35,7 +35,15 @@ private:
     std::function<void(double)> show_;
 };
 
-// Runs the tokens of `about`, and n_greedy more, and writes the stages to a trace. Returns all tokens.
+struct Recording {
+    std::set<Stage> stages;
+    std::filesystem::path path;
+    TraceElement element = TraceElement::f32;
+    std::function<void(double)> progress = {};
+};
+// Runs tokens and writes the stages to a trace. Returns all tokens, those that were chosen on the way included.
+std::vector<int32_t> record(const Run& run, Numerics& math, TraceAbout about, const Recording& to);
+// The same of a numerics that is made for it: the tokens of `about`, and n_greedy more.
 std::vector<int32_t> record(const Model& model, NumericsOptions options, const TraceAbout& about, int n_greedy, std::set<Stage> stages,
                             const std::filesystem::path& path, const std::function<void(double)>& progress);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "parity/diagnose_json.h"
 
 namespace kylin::parity {
 namespace {
@@ -195,6 +196,7 @@ Json json_of(const Report& r) {
             {"lens", lens(r)},
             {"outliers", outliers(r)},
             {"ledger", ledger},
+            {"diagnosis", r.diagnosis ? json_of(*r.diagnosis) : Json(nullptr)},
             {"notes", r.notes}};
 }
 

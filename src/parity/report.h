@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/config.h"
+#include "parity/diagnose.h"
 #include "parity/metrics.h"
 #include "parity/rows.h"
 
@@ -93,6 +94,7 @@ struct Report {
     Place least_headroom_at{};
     std::optional<NotFinite> first_not_finite;
     std::vector<LedgerEntry> ledger;
+    std::optional<Diagnosis> diagnosis;  // of the reference, where it was asked for
     std::vector<std::string> notes;
 };
 

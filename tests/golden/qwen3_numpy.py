@@ -27,8 +27,7 @@ class Qwen3:
         self.head_dim = get("attention.key_length", get("embedding_length") // self.n_head)
         self.eps = get("attention.layer_norm_rms_epsilon")
         self.rope_base = get("rope.freq_base", 10000.0)
-        if get("rope.scaling.type", "none") != "none":
-            raise ValueError(f"{path}: RoPE scaling is not part of this check")
+        self.scaling = get("rope.scaling.type", "none")
 
     def weight(self, name):
         return self.file.tensor(name).astype(np.float64)
@@ -42,6 +41,8 @@ class Qwen3:
 
     def rope(self, x):
         """x: [n_tokens, heads, head_dim]; pairs (i, i + head_dim/2) turn by position * base^(-2i/head_dim)."""
+        if self.scaling != "none":
+            raise ValueError("RoPE scaling is not part of this check")
         half = self.head_dim // 2
         frequencies = self.rope_base ** (-2.0 * np.arange(half) / self.head_dim)
         angles = np.arange(len(x))[:, None, None] * frequencies

@@ -132,9 +132,23 @@ const parity = make({
             { engine: 'ours', source: 'F32 arithmetic', relative_error: 1.9e-6, kl: 4e-12, how: 'layercast against the float64 oracle' },
             { engine: 'ours', source: 'number of threads', relative_error: 0, kl: 0, how: '1 against 2 threads' },
         ],
-        notes: ['Activations grow 1.2x a layer. That is the model; the error does not grow with them.', 'The massive activation of channel 1999 at token 0 is in both engines.'],
+        notes: ['Activations grow 1.2x a layer. That is the model; the error does not grow with them.', 'The massive activation of channel 1999 at token 0 is in both engines.'], diagnosis: null,
     },
 });
+
+const tried = (name, error) => ({ name, error, ratio: error === null ? null : error * 1e6 });
+const diagnosis = {
+    format: 'kylin.diagnosis/1', verdict: 'named', judged: 250, missing: [], notes: [],
+    sentence: 'In my-engine: attn_heads of layers 0-11: query head h reads KV head h mod n_kv instead of h / group (gqa-interleaved).',
+    faults: [{
+        name: 'gqa-interleaved', stage: 'attn_heads', layer: 0, parameters: {}, explanation: 'query head h reads KV head h mod n_kv instead of h / group', phase: 'all',
+        places: ['attn_heads.0', 'attn_heads.1'], parameter_details: [], fix: 'repeat each KV head group times in place', threads: 'onnx PR 7274',
+        equivalent: [{ name: 'kv-heads-reversed', explanation: 'the KV heads are read in reversed order', told_apart_by: 'more than two KV heads' }], dumps_that_would_decide: ['attn_scores.0'],
+        error_as_is: 0.61, error_with_fault: 3.1e-8,
+        tried: [tried('as is', 0.61), tried('gqa-interleaved', 3.1e-8), tried('kv-head-first-only', 0.44), tried('softmax-missing', null)],
+        elements: [{ token: 3, head: null, channel: 17, theirs: 1.25, as_is: -0.5, with_fault: 1.25 }, { token: 8, head: null, channel: 3, theirs: null, as_is: 0.1, with_fault: 0.2 }],
+    }],
+};
 
 const divergent = make({
     seed: 11, dilution: 0.85, model: { path: 'model.gguf', name: 'Sample with made-up numbers', architecture: 'qwen3', n_layer: 12, n_embd: 512, n_ff: 1536, n_head: 8, n_head_kv: 4, head_dim: 96, n_vocab: 4096, weights: { f32: 49, f16: 85 } },
@@ -151,7 +165,7 @@ const divergent = make({
         lens: { ours_settled: 9, reference_settled: 11, layers: Array.from({ length: 12 }, (_, layer) => ({ layer, ours: layer < 4 ? 50 : layer < 9 ? 51 : 52, reference: layer < 2 ? 50 : layer < 11 ? 60 : 0, ours_text: layer < 4 ? ' the' : layer < 9 ? ',' : '.', reference_text: layer < 2 ? ' the' : layer < 11 ? '<script>' : '!' })) },
         outliers: { massive: [{ layer: 3, token: 0, channel: 77, ours: 212.4, reference: 31.2, state: 'missing in reference' }], least_headroom: { bits: 8.1, stage: 'layer_out', layer: 11 }, first_not_finite: { engine: 'reference', stage: 'ffn_act', layer: 9, token: 3 } },
         ledger: [{ engine: 'ours', source: 'F32 arithmetic', relative_error: 3.1e-7, kl: 2e-13, how: 'layercast against the float64 oracle' }, { engine: 'reference', source: 'everything', relative_error: null, kl: null, how: 'its trace against the float64 oracle' }],
-        notes: ['k_norm.2 is missing in the trace, so k_rope.2 could not be judged.', 'attn_scores and attn_probs are missing in every layer.'],
+        notes: ['k_norm.2 is missing in the trace, so k_rope.2 could not be judged.', 'attn_scores and attn_probs are missing in every layer.'], diagnosis,
     },
 });
 
@@ -161,7 +175,7 @@ const bare = make({
     missing: (name) => !['embedding', 'q_proj'].includes(name), nan: never, fault: none,
     report: {
         sentence: 'The two stages that both have agree.', verdict: 'parity', wrong: 'none', command: 'kylin compare', ours: empty, reference: { engine: 'a trace', numerics: '' }, n_prompt: 1, first_divergence: null,
-        logits: null, lens: null, outliers: { massive: [], least_headroom: { bits: null, stage: 'embedding', layer: null }, first_not_finite: null }, ledger: [], notes: [],
+        logits: null, lens: null, outliers: { massive: [], least_headroom: { bits: null, stage: 'embedding', layer: null }, first_not_finite: null }, ledger: [], notes: [], diagnosis: null,
     },
 });
 

@@ -42,6 +42,12 @@ async function check_parts(page, report, where) {
     check(`${where}: every control has a name`, found.unnamed === 0, found.unnamed);
     check(`${where}: no sideways scrolling`, found.overflow <= 0, found.overflow);
     check(`${where}: charts`, found.charts >= 2, found.charts);
+    const named = await page.evaluate(`({ sentence: document.querySelector('#diagnosis > p')?.textContent, bars: document.querySelectorAll('#diagnosis figure svg [aria-label=bar] rect').length,
+        elements: document.querySelectorAll('#diagnosis tbody tr').length })`);
+    const faults = report.diagnosis?.faults ?? [];
+    check(`${where}: diagnosis`, named.sentence === report.diagnosis?.sentence, named.sentence);
+    check(`${where}: a bar for each mistake that was tried`, named.bars === faults.reduce((n, fault) => n + fault.tried.length, 0), named.bars);
+    check(`${where}: elements of the diagnosis`, named.elements === faults.reduce((n, fault) => n + fault.elements.length, 0), named.elements);
     check(`${where}: no NaN in a chart`, found.drawn_nothing === 0, found.drawn_nothing);
 }
 

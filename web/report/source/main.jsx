@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { Curves } from './curves.jsx';
 import { Details } from './details.jsx';
+import { Diagnosis } from './diagnosis.jsx';
 import { Glossary } from './glossary.jsx';
 import { Head } from './head.jsx';
 import { HeatMap } from './heatmap.jsx';
@@ -23,6 +24,7 @@ function Report({ report }) {
     // What does not depend on the selected cell is drawn once.
     const rest = useMemo(() => (
         <div class="rest">
+            <Diagnosis report={report} />
             <Curves report={report} cells={cells} />
             <div class="pair">
                 <Logits report={report} />
