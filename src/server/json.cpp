@@ -27,7 +27,7 @@ public:
 
 private:
     void add(const std::string& name) {
-        if (!open_.back().insert(name).second) throw InputError(name, "given twice");
+        if (!open_.back().insert(name).second) throw InputError(name.empty() ? "body" : name, "given twice");
         if (open_.back().size() > max_members || ++n_members_ > max_members_together) throw InputError("body", "too many members");
     }
     std::vector<std::unordered_set<std::string>> open_;

@@ -33,6 +33,16 @@ TEST(ParseJson, RefusesEverythingElse) {
         EXPECT_THROW(parse_json(text), InputError) << text;
 }
 
+// Found by fuzzing: the error named no place.
+TEST(ParseJson, ANameWithoutLettersTwiceIsAnErrorOfTheBody) {
+    try {
+        parse_json(R"({"": 1, "": 2})");
+        FAIL();
+    } catch (const InputError& e) {
+        EXPECT_EQ(e.where(), "body");
+    }
+}
+
 TEST(ParseJson, BoundsDepthAndMembers) {
     EXPECT_NO_THROW(parse_json(std::string(60, '[') + std::string(60, ']')));
     EXPECT_THROW(parse_json(std::string(100000, '[')), InputError);
