@@ -30,14 +30,14 @@ const { server } = harness;
 const last = () => server.requests.at(-1);
 
 harness.test('an answer streams in, and its figures follow', {}, async (page) => {
-    await page.until(`document.querySelector('.what p').textContent.includes('Kylin Demo')`);
+    await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);
     assert.equal(await page.focused(), 'Message');
     assert.equal(await page.evaluate(`document.querySelector('.field .main').disabled`), true);
     await page.ask('slow please');
-    await page.until(`document.querySelector('.answer .markdown').textContent.length > 20`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent.length > 20`);
     const early = await page.text('.answer .markdown');
     assert.equal(await page.evaluate(`document.querySelector('.answer').ariaBusy`), 'true');
-    await page.until(`document.querySelector('.answer .markdown').textContent.length > ${early.length}`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent.length > ${early.length}`);
     await page.until(`Object.values(localStorage).some((text) => text.includes('one two'))`, 'the history has what came so far');
     assert.equal(await page.focused(), 'Message');
     assert.equal(await page.evaluate(`document.querySelector('#message').value`), '');
@@ -57,7 +57,7 @@ for (const [how, stop] of [['the button', (page) => page.click('.field .main', '
     harness.test(`${how} stops an answer, and what has come stays`, {}, async (page) => {
         const before = server.abandoned;
         await page.ask('slow');
-        await page.until(`document.querySelector('.answer .markdown').textContent.length > 20`);
+        await page.until(`document.querySelector('.answer .markdown')?.textContent.length > 20`);
         await stop(page);
         await page.answered();
         assert.equal(await page.text('.answer .note'), 'Stopped.');
@@ -99,7 +99,7 @@ harness.test('an error is shown with its reason, and asked again', {}, async (pa
     await page.answered();
     assert.match(await page.text('.problem'), /No answer\..*the prompt has 2100 tokens; the context holds 2048/);
     await page.click('.problem button', 'Try again');
-    await page.until(`document.querySelector('.answer .markdown').textContent === 'now it fits'`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent === 'now it fits'`);
     for (const [question, reason] of [['broken', /broke off.*The connection ended before the answer did/], ['failing', /broke off.*non-finite logits/]]) {
         await page.ask(question);
         await page.until(`document.querySelector('.message:last-child .problem')`);
@@ -129,7 +129,7 @@ harness.test('a full server is asked again when it says', {}, async (page) => {
 
 harness.test('a server that is gone, and back', {}, async (page) => {
     const { port } = server;
-    await page.until(`document.querySelector('.what p').textContent.includes('Kylin Demo')`);
+    await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);
     await server.close();
     await page.ask('anyone?');
     await page.answered();
@@ -137,7 +137,7 @@ harness.test('a server that is gone, and back', {}, async (page) => {
     server.server = new server.constructor(server.web, answers).server.removeAllListeners('request').on('request', (a, b) => server.handle(a, b));
     await server.listen(port);
     await page.click('.problem button');
-    await page.until(`document.querySelector('.answer .markdown').textContent === 'You said: anyone?'`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent === 'You said: anyone?'`);
 });
 
 harness.test('settings are sent, wrong ones are not, and reset clears them', {}, async (page) => {
@@ -185,7 +185,7 @@ harness.test('the history survives a reload; conversations are renamed, exported
     assert.deepEqual(await page.evaluate(items), ['think', 'first question']);
     assert.match(await page.text('.messages'), /The answer is 4\./);
     await page.click('.list a', 'first question');
-    await page.until(`document.querySelector('.answer .markdown').textContent === 'You said: first question'`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent === 'You said: first question'`);
 
     await page.click('header button', 'Chat');
     await page.click('#actions button', 'Rename');
@@ -210,7 +210,7 @@ harness.test('the history survives a reload; conversations are renamed, exported
     assert.deepEqual(await page.evaluate(items), ['think']);
     assert.equal(await page.evaluate(`Object.keys(localStorage).filter((key) => key.startsWith('kylin.chat.')).length`), 1);
     await page.click('.deleted button', 'Undo');
-    await page.until(`document.querySelector('h1').textContent === '巴黎 — a new name'`);
+    await page.until(`document.querySelector('h1')?.textContent === '巴黎 — a new name'`);
     assert.deepEqual((await page.evaluate(items)).sort(), ['think', '巴黎 — a new name']);
 });
 
@@ -232,7 +232,7 @@ harness.test('the last question is edited, the last answer made again', {}, asyn
     assert.equal(await page.focused(), 'Your question');
     await page.type(' and a half');
     await page.key('Enter');
-    await page.until(`document.querySelector('.message:last-child .markdown').textContent === 'You said: two and a half'`);
+    await page.until(`document.querySelector('.message:last-child .markdown')?.textContent === 'You said: two and a half'`);
     assert.deepEqual(last().messages.map(({ content }) => content), ['one', 'You said: one', 'two and a half']);
     const before = server.requests.length;
     await page.click('.answer button', 'Regenerate');
@@ -286,7 +286,7 @@ harness.test('screen readers hear some sentences, not every token', {}, async (p
     }`);
     const begun = Date.now();
     await page.ask('slow');
-    await page.until(`document.querySelector('.answer .markdown').textContent.length > 1000`);
+    await page.until(`document.querySelector('.answer .markdown')?.textContent.length > 1000`);
     await page.key('Escape');
     await page.answered();
     const heard = await page.evaluate('heard');

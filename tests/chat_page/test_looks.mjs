@@ -55,7 +55,7 @@ for (const [scheme, width, height] of shapes) {
             assert.ok((await overflow(page)) <= 0, `${what}: sideways scrolling`);
             await page.shoot(`chat-${where}-${what}`, height);
         };
-        await page.until(`document.querySelector('.what p').textContent.includes('Kylin Demo')`);
+        await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);
         await see('empty');
         await page.ask('What is the capital of France?');
         await page.answered();

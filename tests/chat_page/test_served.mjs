@@ -73,7 +73,7 @@ test('browsers get the pages at / and /numerics, others the API; unchanged files
 });
 
 harness.test('a question is answered', {}, async (page) => {
-    await page.until(`document.querySelector('.what p').textContent.includes('Kylin Demo')`);
+    await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);
     await set(page, { temperature: '0' });
     await page.ask('What is the capital of France?');
     await page.answered();
@@ -137,7 +137,7 @@ harness.test('with an API key', {}, async () => {
         await page.until(`document.querySelector('dialog[open] #key')`);
         await page.type('sesame');
         await page.key('Enter');
-        await page.until(`document.querySelector('.what p').textContent.includes('Kylin Demo')`);
+        await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);
         await page.ask('What is the capital of France?');
         await page.answered();
         assert.match(await page.text('.answer > div .markdown'), /Paris/);
