@@ -24,7 +24,9 @@ def fault_table(rows):
             recovered = count(mine, "parameters") if entry.parameters else ""
             models = ", ".join(dict.fromkeys(row["model"] for row in mine))
             text += line(title, f"`{entry.name}`", models, *(count(mine, q) for q in QUESTIONS[:3]), recovered)
-    return text + line("**all**", "", "", *(f"**{count(rows, q)}**" for q in QUESTIONS))
+    with_parameters = [row for row in rows if FAULTS[row["fault"]].parameters]
+    recovered = count(with_parameters, "parameters")
+    return text + line("**all**", "", "", *(f"**{count(rows, q)}**" for q in QUESTIONS[:3]), f"**{recovered}**")
 
 
 def misses(rows):
