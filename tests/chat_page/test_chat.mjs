@@ -245,6 +245,7 @@ harness.test('the last question is edited, the last answer made again', {}, asyn
 });
 
 harness.test('a server with a key', {}, async (page) => {
+    await page.until(`document.querySelector('.what p')?.textContent.includes('Kylin Demo')`);  // else the dialog comes before the question
     server.key = 'sesame';
     await page.ask('hello');
     await page.until(`document.querySelector('dialog[open] #key')`);

@@ -157,7 +157,7 @@ for (const scheme of ['light', 'dark']) {
             await page.ask('What is the capital of France?');
             await page.answered();
             const figures = async () => (await fetch(`${audited.server.url}numerics`)).json();
-            for (const end = Date.now() + 60000; (await figures()).audit.requests < 1; await sleep(50)) assert.ok(Date.now() < end, 'never audited');
+            for (const end = Date.now() + 100000; (await figures()).audit.requests < 1; await sleep(50)) assert.ok(Date.now() < end, 'never audited');
             const { answer, audit, model } = await figures();
             await page.click('.foot a', 'Numerics of this answer');
             await page.until(`document.querySelector('.values') && document.querySelector('[data-cell]')`);
