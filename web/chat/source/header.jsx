@@ -1,7 +1,8 @@
 // The top of a conversation: its name, the model, and what can be done with the whole of it.
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
-function Rename({ title, done }) {
+// `leave` takes the focus when a key ended it; a click elsewhere has taken it already.
+function Rename({ title, done, leave }) {
     const input = useRef(null);
     const given = useRef(false);
     useLayoutEffect(() => {
@@ -15,11 +16,11 @@ function Rename({ title, done }) {
     };
     const on_key = (event) => {
         if (event.isComposing) return;
-        if (event.key === 'Enter') finish(input.current.value.trim());
-        if (event.key === 'Escape') {
-            event.stopPropagation();
-            finish('');
-        }
+        if (event.key !== 'Enter' && event.key !== 'Escape') return;
+        event.stopPropagation();
+        event.preventDefault();  // Enter would press the button that has the focus by then
+        finish(event.key === 'Enter' ? input.current.value.trim() : '');
+        leave();
     };
     return <input class="rename" ref={input} aria-label="Name of the conversation" dir="auto" maxLength={120} defaultValue={title} onKeyDown={on_key} onBlur={(event) => finish(event.currentTarget.value.trim())} />;
 }
@@ -57,13 +58,12 @@ export function Header({ conversation, status, n_set, open_sidebar, sidebar_open
     const renamed = (title) => {
         set_renaming(false);
         if (title && title !== conversation.title) change({ title, named: true });
-        setTimeout(() => document.querySelector('[popovertarget=actions]')?.focus());
     };
     return (
         <header>
             <button type="button" class="quiet menu" ref={sidebar_button} aria-controls="sidebar" aria-expanded={sidebar_open} onClick={open_sidebar}><span class="unseen">Conversations</span><i aria-hidden="true" /></button>
             <div class="what">
-                {renaming ? <Rename title={conversation.title} done={renamed} /> : <h1 dir="auto">{conversation?.title ?? 'New chat'}</h1>}
+                {renaming ? <Rename title={conversation.title} done={renamed} leave={() => document.querySelector('[popovertarget=actions]').focus()} /> : <h1 dir="auto">{conversation?.title ?? 'New chat'}</h1>}
                 <p>{status}</p>
             </div>
             {conversation && <Actions conversation={conversation} rename={() => set_renaming(true)} remove={remove} />}

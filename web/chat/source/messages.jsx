@@ -121,14 +121,19 @@ function Editor({ text, done, cancel }) {
 function Question({ message, edit }) {
     const [editing, set_editing] = useState(false);
     const button = useRef(null);
-    const close = () => {
+    const cancelled = useRef(false);
+    const cancel = () => {
+        cancelled.current = true;
         set_editing(false);
-        setTimeout(() => button.current?.focus());
     };
+    useLayoutEffect(() => {
+        if (cancelled.current) button.current.focus();
+        cancelled.current = false;
+    }, [editing]);
     return (
         <li class="message question">
             <h2 class="unseen">You</h2>
-            {editing && edit ? <Editor text={message.content} done={(text) => { set_editing(false); edit(text); }} cancel={close} /> : <p dir="auto">{message.content}</p>}
+            {editing && edit ? <Editor text={message.content} done={(text) => { set_editing(false); edit(text); }} cancel={cancel} /> : <p dir="auto">{message.content}</p>}
             {edit && !editing && <div class="foot"><button type="button" class="quiet" ref={button} onClick={() => set_editing(true)}>Edit</button></div>}
         </li>
     );
