@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <system_error>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
@@ -18,6 +19,7 @@
 #include "server/api_document.h"
 #include "server/http_server.h"
 #include "server/routes.h"
+#include "server/sandbox.h"
 
 namespace kylin::cli {
 namespace {
@@ -29,7 +31,7 @@ struct Settings {
     std::string name, config;
     int n_queue = 64;
     server::AuditOptions audit;
-    bool insecure = false, quiet = false, watch = false;
+    bool insecure = false, quiet = false, watch = false, no_sandbox = false;
     bool print_api = false, print_openapi = false;
 };
 
@@ -95,6 +97,15 @@ std::unique_ptr<server::Audit> make_audit(const Settings& settings, const Sessio
     return std::make_unique<server::Audit>(server::AuditParts{*session.model, std::move(ours), std::move(oracle)}, settings.audit);
 }
 
+// All is loaded, and the address is taken: nothing of this is needed any more.
+void enter_sandbox() {
+    try {
+        server::enter_sandbox();
+    } catch (const std::system_error& error) {
+        std::fprintf(stderr, "warning: no sandbox here: %s\n", error.what());
+    }
+}
+
 void serve(Settings settings) {
     if (settings.print_api || settings.print_openapi) return print_documents(settings);
     check_exposure(settings);
@@ -121,6 +132,7 @@ void serve(Settings settings) {
     server::Routes routes(model, settings.access, make_log(settings.quiet));
     server::HttpServer server(settings.http, routes);
     routes.connect([&server] { return server.poster(); }, [&server] { return server.n_connections(); });
+    if (!settings.no_sandbox) enter_sandbox();
     announce(settings, session, server.port());
     server.run();
     std::fputs("stopped\n", stderr);
@@ -183,6 +195,9 @@ void add_server_options(CLI::App& command, Settings& settings) {
         ->capture_default_str()
         ->group(group);
     command.add_flag("--watch", settings.watch, "Watch the values of every answer for GET /numerics, not only of those that ask for it")
+        ->group(group);
+    command
+        .add_flag("--no-sandbox", settings.no_sandbox, "Keep the right to open files, start programs and make connections after loading")
         ->group(group);
     command.add_flag("--quiet", settings.quiet, "Do not log requests")->group(group);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Once it has loaded its model, the server opens no file, starts no program and connects to nobody: seen from outside, by strace.
-Skipped, aloud, where no process may be traced.
+"""Once it has loaded its model, the server may open no file, start no program and connect to nobody, and does not try: seen from outside,
+in /proc and by strace. The latter is skipped, aloud, where no process may be traced.
 
 Usage: test_sandbox.py KYLIN [unittest arguments]
 """
@@ -21,6 +21,21 @@ def can_trace():
         return subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
     except FileNotFoundError:
         return False
+
+
+def n_filters(status):
+    return int(re.search(r"Seccomp_filters:\s+(\d+)", status.read_text())[1])
+
+
+class Rights(unittest.TestCase):
+    def test_every_thread_gives_them_up_unless_told_to_keep_them(self):
+        ours = n_filters(pathlib.Path("/proc/self/status"))
+        for options, more in (([], 1), (["--no-sandbox"], 0)):
+            server = Server(*options)
+            server.post("/generate", {"prompt": "Hello", "max_tokens": 2})
+            threads = pathlib.Path(f"/proc/{server.process.pid}/task").glob("*/status")
+            self.assertEqual({n_filters(status) for status in threads}, {ours + more})
+            self.assertEqual(server.stop()[0], 0)
 
 
 @unittest.skipUnless(can_trace(), "strace cannot trace here")
