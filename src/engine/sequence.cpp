@@ -62,14 +62,14 @@ void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
     const bool full = n_answer() >= origin_.request.max_tokens();
     TokenEvent event{.token = token, .text = text_of(token, ends || full), .logprobs = std::move(logprobs)};
     const bool complete = ends || stops_.matched();
-    ended_ = complete || full;
-    if (ended_) event.finish = finish(complete ? FinishReason::stop : FinishReason::length, {});
+    if (complete || full) event.finish = finish(complete ? FinishReason::stop : FinishReason::length, {});
     origin_.sink(event);
+    ended_ = complete || full;  // not before: a finish that memory was lacking for is still owed
 }
 
 void Sequence::accept(std::vector<float> embedding) {
-    ended_ = true;
     origin_.sink({.embedding = std::move(embedding), .finish = finish(FinishReason::stop, {})});
+    ended_ = true;
 }
 
 void Sequence::end(FinishReason reason, std::string message) {
@@ -77,8 +77,8 @@ void Sequence::end(FinishReason reason, std::string message) {
     std::string tail = stops_.feed(text_.flush());
     tail += stops_.finish();
     const TokenEvent event{.text = std::move(tail), .finish = finish(reason, std::move(message))};
-    ended_ = true;  // from here on nothing allocates
     origin_.sink(event);
+    ended_ = true;
 }
 
 Finish Sequence::finish(FinishReason reason, std::string message) const {

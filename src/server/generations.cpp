@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <new>
 
 #include "base/error.h"
 
@@ -10,6 +11,15 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point then) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
+// What only observes: without memory for it, the answer goes on.
+template <class Work>
+void unless_memory_lacks(Work work) {
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+    }
 }
 
 }  // namespace
@@ -25,8 +35,9 @@ Generations::Ticket Generations::start(Names names, std::vector<GenerationReques
     Job& job = jobs_[ticket];
     job.names = std::move(names);
     job.begun = Clock::now();
-    job.listener = std::move(listener);
     try {
+        job.listener = std::make_shared<const Listener>(std::move(listener));
+        job.choices.reserve(requests.size());  // now, so that each that runs can be told of
         for (GenerationRequest& request : requests) {
             const size_t index = job.choices.size();
             const int n_prompt = static_cast<int>(request.spec().prompt.size());
@@ -70,8 +81,6 @@ void Generations::count(Job& job, Choice& choice, const TokenEvent& event) {
     observers_.metrics.drafted_tokens += static_cast<uint64_t>(finish.usage.n_drafted);
     observers_.metrics.accepted_tokens += static_cast<uint64_t>(finish.usage.n_accepted);
     observers_.metrics.whole_answer.observe(seconds_since(job.begun));
-    choice.ended = true;
-    --n_choices_;
     job.usage.n_prompt += finish.usage.n_prompt;
     job.usage.n_reused += finish.usage.n_reused;
     job.usage.n_answer += finish.usage.n_answer;
@@ -82,7 +91,7 @@ void Generations::count(Job& job, Choice& choice, const TokenEvent& event) {
     job.activations->add(*finish.activations);
 }
 
-void Generations::end(Job& job) {
+void Generations::keep_activations(Job& job) {
     if (job.activations) observers_.watched.keep({std::move(job.names.answer), job.usage, std::move(*job.activations)});
 }
 
@@ -90,10 +99,14 @@ void Generations::on_event(Ticket ticket, size_t index, const TokenEvent& event)
     const auto it = jobs_.find(ticket);
     if (it == jobs_.end()) return;
     Job& job = it->second;
-    count(job, job.choices[index], event);
+    Choice& choice = job.choices[index];
+    if (event.finish) choice.ended = true, --n_choices_;
+    unless_memory_lacks([&] { count(job, choice, event); });
     // A copy: the listener may cancel its own job.
-    if (const Listener listener = job.listener) listener(index, event);
-    if (std::all_of(job.choices.begin(), job.choices.end(), [](const Choice& c) { return c.ended; })) end(job), jobs_.erase(ticket);
+    if (const auto listener = job.listener) (*listener)(index, event);
+    if (!std::ranges::all_of(job.choices, &Choice::ended)) return;
+    unless_memory_lacks([&] { keep_activations(job); });
+    jobs_.erase(ticket);
 }
 
 std::vector<Generations::View> Generations::running() const {

@@ -66,14 +66,14 @@ private:
     struct Job {
         Names names;
         Clock::time_point begun;
-        Listener listener;  // empty: cancelled
+        std::shared_ptr<const Listener> listener;  // none: cancelled
         std::vector<Choice> choices;
         Usage usage;                             // of the choices that have ended
         std::optional<Activations> activations;  // where they were watched
     };
     void on_event(Ticket ticket, size_t index, const TokenEvent& event);
     void count(Job& job, Choice& choice, const TokenEvent& event);
-    void end(Job& job);
+    void keep_activations(Job& job);
 
     Engine& engine_;
     Observers observers_;

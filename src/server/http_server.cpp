@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <new>
 #include <random>
+#include <thread>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -42,6 +43,7 @@ struct HttpServer::State {
           shared{options, handler, [this] { return next_id(); }, [this](Connection* c) { on_closed(c); }} {}
 
     void listen();
+    void run();
     asio::awaitable<void> accept();
     void begin(tcp::socket socket);
     void watch_signals();
@@ -59,7 +61,7 @@ struct HttpServer::State {
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;
     uint32_t boot = random_word();  // tells the requests of two runs apart
     uint64_t n_requests = 0;
-    bool draining = false;
+    bool draining = false, accepting = false;
 };
 
 void HttpServer::State::listen() {
@@ -78,7 +80,23 @@ void HttpServer::State::listen() {
     }
 }
 
+void HttpServer::State::run() {
+    for (bool goes_on = true; goes_on;) {
+        try {
+            if (!accepting && acceptor.is_open()) {
+                asio::co_spawn(io, accept(), asio::detached);
+                accepting = true;  // until accept() is gone, however it ends
+            }
+            goes_on = io.run_one() > 0;
+        } catch (const std::bad_alloc&) {
+            // Asio's own, on the way to a coroutine, which is lost: that of the client who comes just now, or the accepting one.
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // there may be memory again
+        }
+    }
+}
+
 asio::awaitable<void> HttpServer::State::accept() {
+    const std::unique_ptr<bool, void (*)(bool*)> end(&accepting, [](bool* flag) { *flag = false; });
     asio::steady_timer pause(io);
     while (acceptor.is_open()) {
         auto [error, socket] = co_await acceptor.async_accept(asio::as_tuple(asio::use_awaitable));
@@ -168,8 +186,7 @@ void HttpServer::run() {
     state_->signals.add(SIGTERM);
     state_->signals.add(SIGINT);
     state_->watch_signals();
-    asio::co_spawn(state_->io, state_->accept(), asio::detached);
-    state_->io.run();
+    state_->run();
 }
 
 }  // namespace kylin::server

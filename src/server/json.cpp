@@ -50,6 +50,8 @@ Json parse_json(std::string_view text) {
     }
 }
 
+bool says(const Json& value, std::string_view text) { return value.is_string() && value.get_ref<const std::string&>() == text; }
+
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace kylin::server

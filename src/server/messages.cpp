@@ -19,7 +19,7 @@ std::string text_of(const Json& content, const std::string& where) {
         const std::string at = where + "[" + std::to_string(i) + "]";
         const Json& part = as_object(content[i], at);
         const auto type = part.find("type"), words = part.find("text");
-        if (type == part.end() || *type != "text") throw InputError(at + ".type", "only \"text\" is supported");
+        if (type == part.end() || !says(*type, "text")) throw InputError(at + ".type", "only \"text\" is supported");
         if (words == part.end()) throw InputError(at + ".text", "is missing");
         text += as_string(*words, at + ".text");
     }
@@ -102,13 +102,13 @@ void spell_tools(Conversation& conversation) {
         if (message.contains("tool_calls"))
             for (const Json& call : message["tool_calls"]) append(content, "\n", call_text(call));
         message.erase("tool_calls");
-        if (message["role"] != "tool") continue;
+        if (!says(message["role"], "tool")) continue;
         message["role"] = "user";
         content = "<tool_response>\n" + content + "\n</tool_response>";
     }
     if (conversation.tools.is_null()) return;
     Json& messages = conversation.messages;
-    if (messages[0]["role"] != "system") messages.insert(messages.begin(), Json{{"role", "system"}, {"content", ""}});
+    if (!says(messages[0]["role"], "system")) messages.insert(messages.begin(), Json{{"role", "system"}, {"content", ""}});
     append(messages[0]["content"].get_ref<std::string&>(), "\n\n", tools_text(conversation.tools));
     conversation.tools = nullptr;
 }

@@ -14,22 +14,28 @@ bool has_body(int status) { return status != 204 && status != 304; }
 Outgoing::Outgoing(ExchangeRecord record, const Terms& terms, std::function<void()> wake)
     : record_(std::move(record)), terms_(terms), wake_(std::move(wake)) {}
 
-void Outgoing::write_head(const HttpResponse& response, std::string_view framing) {
-    started_ = true;
-    record_.status = response.status;
-    bytes_ +=
+std::string Outgoing::head(const HttpResponse& response, std::string_view framing) const {
+    std::string text =
         fmt::format("HTTP/1.1 {} {}\r\nServer: kylin\r\nX-Request-Id: {}\r\n", response.status, reason_phrase(response.status), record_.id);
-    if (has_body(response.status)) bytes_ += fmt::format("Content-Type: {}\r\nX-Content-Type-Options: nosniff\r\n", response.content_type);
-    for (const auto& [name, value] : fields_) bytes_ += fmt::format("{}: {}\r\n", name, value);
-    for (const auto& [name, value] : response.fields) bytes_ += fmt::format("{}: {}\r\n", name, value);
-    bytes_ += fmt::format("{}Connection: {}\r\n\r\n", framing, terms_.keep_alive ? "keep-alive" : "close");
+    if (has_body(response.status)) text += fmt::format("Content-Type: {}\r\nX-Content-Type-Options: nosniff\r\n", response.content_type);
+    for (const auto& [name, value] : fields_) text += fmt::format("{}: {}\r\n", name, value);
+    for (const auto& [name, value] : response.fields) text += fmt::format("{}: {}\r\n", name, value);
+    return text + fmt::format("{}Connection: {}\r\n\r\n", framing, terms_.keep_alive ? "keep-alive" : "close");
+}
+
+// From here on nothing else can be said instead, so `bytes` is whole.
+void Outgoing::begin(int status, std::string bytes) {
+    started_ = true;
+    record_.status = status;
+    bytes_ = std::move(bytes);
+    record_.bytes_out += bytes_.size();
 }
 
 void Outgoing::respond(HttpResponse response) {
     if (finished_ || started_) return;
-    write_head(response, !has_body(response.status) ? "" : fmt::format("Content-Length: {}\r\n", response.body.size()));
-    if (!terms_.head_only) bytes_ += response.body;
-    record_.bytes_out += bytes_.size();
+    std::string bytes = head(response, !has_body(response.status) ? "" : fmt::format("Content-Length: {}\r\n", response.body.size()));
+    if (!terms_.head_only) bytes += response.body;
+    begin(response.status, std::move(bytes));
     end();
 }
 
@@ -37,10 +43,9 @@ void Outgoing::begin_events() {
     if (finished_ || started_) return;
     // HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer.
     if (!terms_.chunked) terms_.keep_alive = false;
+    const HttpResponse response{.content_type = "text/event-stream; charset=utf-8", .fields = {{"Cache-Control", "no-store"}}};
+    begin(response.status, head(response, terms_.chunked ? "Transfer-Encoding: chunked\r\n" : ""));
     streaming_ = true;
-    write_head({.content_type = "text/event-stream; charset=utf-8", .fields = {{"Cache-Control", "no-store"}}},
-               terms_.chunked ? "Transfer-Encoding: chunked\r\n" : "");
-    record_.bytes_out += bytes_.size();
     wake_();
 }
 

@@ -35,7 +35,8 @@ public:
     ExchangeRecord record() const;
 
 private:
-    void write_head(const HttpResponse& response, std::string_view framing);
+    std::string head(const HttpResponse& response, std::string_view framing) const;
+    void begin(int status, std::string bytes);
     ExchangeRecord record_;
     Terms terms_;
     std::function<void()> wake_, on_abandoned_;

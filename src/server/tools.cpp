@@ -69,14 +69,14 @@ void read_tool_choice(const Json& value, std::string_view name, ToolUse& use) {
     using Choice = ToolUse::Choice;
     const std::string where(name);
     if (value.is_string()) {
-        if (value == "none") use.choice = Choice::none;
-        if (value == "required") use.choice = Choice::required;
-        if (value != "none" && value != "required" && value != "auto")
+        if (says(value, "none")) use.choice = Choice::none;
+        if (says(value, "required")) use.choice = Choice::required;
+        if (!says(value, "none") && !says(value, "required") && !says(value, "auto"))
             throw InputError(where, dump(value) + " is none of none, auto, required, and no function");
         return;
     }
     as_object(value, name);
-    if (required_member(value, "type", where) != "function") throw InputError(where + ".type", "only \"function\" is supported");
+    if (!says(required_member(value, "type", where), "function")) throw InputError(where + ".type", "only \"function\" is supported");
     const Json& function = as_object(required_member(value, "function", where), where + ".function");
     use.only = as_string(required_member(function, "name", where + ".function"), where + ".function.name");
     use.choice = Choice::required;

@@ -8,7 +8,7 @@
 #include "numerics/make.h"
 #include "support/tiny_model.h"
 #include "text/chat_template.h"
-#include "text/vocabulary_file.h"
+#include "words.h"
 
 namespace kylin {
 namespace {
@@ -35,18 +35,6 @@ long fail_each(Work work) {
         if (!happened || ::testing::Test::HasFailure()) return n - 1;
     }
 }
-
-// A vocabulary of as many tokens as the tiny model has.
-struct Words {
-    VocabularyFile source;
-    gguf::File file;
-    Words() : source({}, specials()), file(source.open()) {}
-    static std::vector<std::pair<std::string, int32_t>> specials() {
-        std::vector<std::pair<std::string, int32_t>> all;
-        for (int i = 256; i < TinyModel::n_vocab; ++i) all.emplace_back("<" + std::to_string(i) + ">", 4);
-        return all;
-    }
-};
 
 TEST(AllocationFailure, WhileAModelIsLoaded) {
     const std::vector<std::byte> bytes = tiny_model_bytes({.type = BlockType::q8_0});
