@@ -3,12 +3,12 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <chrono>
-#include <exception>
 
 #include "server/http_error.h"
 #include "server/outgoing.h"
@@ -59,27 +59,44 @@ asio::awaitable<void> Signal::wait() { co_await timer_.async_wait(no_throw); }
 
 Connection::Connection(asio::ip::tcp::socket socket, const Shared& shared)
     : socket_(std::move(socket)),
-      shared_(shared),
+      shared_(&shared),
       deadline_(socket_.get_executor()),
       changed_(socket_.get_executor()),
       room_(socket_.get_executor()) {}
 
+// The first thing in a coroutine, and so the last one to go with it, whether it returns, throws, or is destroyed where Asio had no memory
+// to resume it: the other one learns of it, and nothing is left behind.
+class Connection::AtEnd {
+public:
+    AtEnd(std::shared_ptr<Connection> connection, void (Connection::*call)()) : connection_(std::move(connection)), call_(call) {}
+    AtEnd(const AtEnd&) = delete;
+    AtEnd& operator=(const AtEnd&) = delete;
+    ~AtEnd() { (connection_.get()->*call_)(); }
+
+private:
+    std::shared_ptr<Connection> connection_;
+    void (Connection::*call_)();
+};
+
 void Connection::start() {
-    // However a coroutine ends, also by an exception (out of memory, most likely), the other one learns of it and nothing is left behind.
-    asio::co_spawn(socket_.get_executor(), read(), [self = shared_from_this()](const std::exception_ptr&) { self->on_read_end(); });
-    asio::co_spawn(socket_.get_executor(), serve(), [self = shared_from_this()](const std::exception_ptr&) { self->on_served(); });
+    asio::co_spawn(socket_.get_executor(), read(shared_from_this()), asio::detached);
+    asio::co_spawn(socket_.get_executor(), serve(shared_from_this()), asio::detached);
 }
 
+void Connection::forget() { shared_ = nullptr; }
+
 void Connection::on_read_end() {
+    if (!shared_) return;
     peer_gone_ = true;
     if (outgoing_) outgoing_->abandon();
     changed_.notify();
 }
 
 void Connection::on_served() {
+    if (!shared_) return;
     set_deadline(0);
     abort();
-    shared_.on_closed(this);
+    shared_->on_closed(this);
 }
 
 void Connection::drain() {
@@ -117,7 +134,8 @@ void Connection::on_answer_grown() {
     changed_.notify();
 }
 
-asio::awaitable<void> Connection::read() {
+asio::awaitable<void> Connection::read(std::shared_ptr<Connection> self) {
+    const AtEnd end(std::move(self), &Connection::on_read_end);
     std::array<char, 8192> piece;
     while (!aborted_) {
         if (!discarding_ && input_.size() >= max_input) {
@@ -131,7 +149,8 @@ asio::awaitable<void> Connection::read() {
     }
 }
 
-asio::awaitable<void> Connection::serve() {
+asio::awaitable<void> Connection::serve(std::shared_ptr<Connection> self) {
+    const AtEnd end(std::move(self), &Connection::on_served);
     // Not as the loop's condition: GCC 12 makes a trap of a coroutine that is nothing but such a loop with an empty body.
     bool stays = true;
     while (stays) stays = co_await serve_one();
@@ -140,7 +159,7 @@ asio::awaitable<void> Connection::serve() {
 asio::awaitable<bool> Connection::serve_one() {
     Incoming incoming;
     FramingError error = co_await read_head(incoming);
-    if (error || incoming.has_head) incoming.request.id = shared_.next_id();
+    if (error || incoming.has_head) incoming.request.id = shared_->next_id();
     if (!error && incoming.has_head) error = co_await read_body(incoming);
     set_deadline(0);
     if (error && !peer_gone_ && !aborted_) co_await refuse(error, incoming);
@@ -157,12 +176,12 @@ asio::awaitable<FramingError> Connection::wait_for_input() {
 
 // Without an error and without a head, nothing has been asked.
 asio::awaitable<FramingError> Connection::read_head(Incoming& incoming) {
-    set_deadline(shared_.options.idle_seconds);
+    set_deadline(shared_->options.idle_seconds);
     while (input_.empty() && !lost() && !draining_) co_await changed_.wait();
     if (input_.empty()) co_return FramingError{};
-    set_deadline(shared_.options.head_seconds);
+    set_deadline(shared_->options.head_seconds);
     timed_out_ = false;
-    HeadScanner scanner(shared_.options.head);
+    HeadScanner scanner(shared_->options.head);
     for (;;) {
         if (FramingError error = scanner.scan(input_)) co_return error;
         if (scanner.complete()) break;
@@ -170,17 +189,17 @@ asio::awaitable<FramingError> Connection::read_head(Incoming& incoming) {
     }
     const std::string head = input_.substr(0, scanner.size());
     take_input(head.size());
-    if (FramingError error = check_head(head, shared_.options.head)) co_return error;
+    if (FramingError error = check_head(head, shared_->options.head)) co_return error;
     co_return incoming.parse(head);
 }
 
 asio::awaitable<FramingError> Connection::read_body(Incoming& incoming) {
-    const size_t limit = shared_.options.max_body;
+    const size_t limit = shared_->options.max_body;
     if (incoming.content_length > limit) co_return FramingError{413, "the body is longer than " + std::to_string(limit) + " bytes"};
     std::string& body = incoming.request.body;
     ChunkDecoder chunks(limit);
     if (incoming.expects_continue && input_.empty()) co_await write("HTTP/1.1 100 Continue\r\n\r\n");
-    set_deadline(shared_.options.body_seconds);
+    set_deadline(shared_->options.body_seconds);
     for (;;) {
         if (incoming.is_chunked) {
             if (FramingError error = chunks.read(input_, body)) co_return error;
@@ -200,7 +219,7 @@ asio::awaitable<bool> Connection::write(std::string_view bytes) {
     // A timer for each piece that the kernel takes: a reader may be slow, but must not stand still.
     while (!bytes.empty() && !aborted_) {
         writing_ = true;
-        set_deadline(shared_.options.write_seconds);
+        set_deadline(shared_->options.write_seconds);
         const auto [error, n] = co_await socket_.async_write_some(asio::buffer(bytes.data(), bytes.size()), no_throw);
         writing_ = false;
         set_deadline(0);
@@ -220,12 +239,12 @@ asio::awaitable<bool> Connection::answer(Incoming& incoming) {
                                            Outgoing::Terms{.keep_alive = incoming.keep_alive && !draining_,
                                                            .head_only = incoming.request.method == "HEAD",
                                                            .chunked = incoming.is_1_1,
-                                                           .max_pending = shared_.options.max_pending},
+                                                           .max_pending = shared_->options.max_pending},
                                            [self = weak_from_this()] {
                                                if (const auto connection = self.lock()) connection->on_answer_grown();
                                            });
     const auto outgoing = outgoing_;
-    shared_.handler.handle(std::move(incoming.request), outgoing);
+    shared_->handler.handle(std::move(incoming.request), outgoing);
     // Who asks and closes its side at once still gets what is answered at once.
     if (peer_gone_) outgoing->abandon();
     bool good = !aborted_;
@@ -240,7 +259,7 @@ asio::awaitable<bool> Connection::answer(Incoming& incoming) {
     }
     outgoing->abandon();
     outgoing_.reset();
-    shared_.handler.on_done(outgoing->record());
+    shared_->handler.on_done(outgoing->record());
     if (!good || outgoing->overflowed() || peer_gone_) co_return false;
     if (!outgoing->keep_alive()) co_await linger();
     co_return outgoing->keep_alive();
@@ -256,7 +275,7 @@ asio::awaitable<void> Connection::refuse(const FramingError& error, const Incomi
     timed_out_ = false;
     const std::string bytes = outgoing.take_bytes();
     co_await write(bytes);
-    shared_.handler.on_done(outgoing.record());
+    shared_->handler.on_done(outgoing.record());
     co_await linger();
 }
 

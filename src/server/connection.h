@@ -39,13 +39,16 @@ public:
     void start();
     void drain();  // ends after the request that is being answered, at once when there is none
     void abort();
+    void forget();  // the server goes away; what Asio destroys afterwards tells nobody
 
 private:
+    class AtEnd;
     void on_read_end();
     void on_served();
     struct Incoming;
-    asio::awaitable<void> read();  // moves bytes from the socket to input_ until the client has gone
-    asio::awaitable<void> serve();
+    // Each keeps this object.
+    asio::awaitable<void> read(std::shared_ptr<Connection> self);  // moves bytes from the socket to input_ until the client has gone
+    asio::awaitable<void> serve(std::shared_ptr<Connection> self);
     asio::awaitable<bool> serve_one();  // whether the connection stays
     asio::awaitable<FramingError> read_head(Incoming& incoming);
     asio::awaitable<FramingError> read_body(Incoming& incoming);
@@ -60,7 +63,7 @@ private:
     bool lost() const { return peer_gone_ || timed_out_ || aborted_; }
 
     asio::ip::tcp::socket socket_;
-    const Shared& shared_;
+    const Shared* shared_;  // null: the server is gone
     asio::steady_timer deadline_;
     Signal changed_, room_;
     std::string input_;

@@ -42,6 +42,12 @@ struct HttpServer::State {
           drain_deadline(io),
           shared{options, handler, [this] { return next_id(); }, [this](Connection* c) { on_closed(c); }} {}
 
+    ~State() {
+        for (const auto& [key, connection] : connections) connection->forget();
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
     void listen();
     void run();
     asio::awaitable<void> accept();

@@ -1,6 +1,7 @@
 #include "server/outgoing.h"
 
 #include <fmt/format.h>
+#include <new>
 
 #include "server/http_error.h"
 
@@ -81,7 +82,13 @@ void Outgoing::abandon() {
     if (finished_) return;
     finished_ = record_.abandoned = true;
     // The call may drop the last other reference to what it is about.
-    if (const auto call = std::exchange(on_abandoned_, nullptr)) call();
+    const auto call = std::exchange(on_abandoned_, nullptr);
+    if (!call) return;
+    try {
+        call();
+    } catch (const std::bad_alloc&) {
+        // Without memory to cancel it, the answer goes on to its end, for nobody.
+    }
 }
 
 ExchangeRecord Outgoing::record() const {
