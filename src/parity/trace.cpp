@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <sys/stat.h>
+#include <utility>
 
 #include "base/error.h"
 #include "gguf/block_codec.h"
@@ -40,13 +41,31 @@ double value(const std::byte* source, TraceElement element) {
     return static_cast<double>(f16_to_f32(load<uint16_t>(source)));
 }
 
+// A whole number that T can hold: nlohmann's own get casts what it finds, and that of a large float is undefined.
+template <class T>
+T integer(const Json& number) {
+    const bool fits = number.is_number_unsigned()  ? std::in_range<T>(number.get<uint64_t>())
+                      : number.is_number_integer() ? std::in_range<T>(number.get<int64_t>())
+                                                   : false;
+    if (!fits) throw std::runtime_error("header has something else where an integer of " + std::to_string(8 * sizeof(T)) + " bits belongs");
+    return number.get<T>();
+}
+
+std::vector<int32_t> integers(const std::string& list) {
+    const Json numbers = Json::parse(list);
+    if (!numbers.is_array()) throw std::runtime_error("header has something else where a list of integers belongs");
+    std::vector<int32_t> out;
+    for (const Json& number : numbers) out.push_back(integer<int32_t>(number));
+    return out;
+}
+
 // Throws Json::exception for fields of another type, std::runtime_error saying what does not fit.
 TraceTensor parse_tensor(const std::string& name, const Json& entry, uint64_t data_bytes) {
     const auto fail = [&](const std::string& what) { throw std::runtime_error("tensor " + name + " " + what); };
     TraceTensor t;
     uint64_t n = 1;
     for (const Json& extent : entry.at("shape")) {
-        const auto e = extent.get<uint64_t>();
+        const auto e = integer<uint64_t>(extent);
         if (e != 0 && n > data_bytes / e) fail("has more values than the file has bytes");
         n *= e;
         t.shape.push_back(static_cast<size_t>(e));
@@ -56,8 +75,8 @@ TraceTensor parse_tensor(const std::string& name, const Json& entry, uint64_t da
     while (element < std::size(dtypes) && dtypes[element].name != dtype) ++element;
     if (element == std::size(dtypes)) fail("has dtype " + dtype + " (F64, F32 and F16 are read)");
     t.element = static_cast<TraceElement>(element);
-    t.offset = entry.at("data_offsets").at(0).get<uint64_t>();
-    const auto end = entry.at("data_offsets").at(1).get<uint64_t>();
+    t.offset = integer<uint64_t>(entry.at("data_offsets").at(0));
+    const auto end = integer<uint64_t>(entry.at("data_offsets").at(1));
     if (t.offset > end || end > data_bytes || end - t.offset != n * info(t.element).bytes) fail("has offsets that do not fit");
     return t;
 }
@@ -67,8 +86,8 @@ TraceAbout parse_about(const Json& metadata) {
     TraceAbout about;
     about.engine = metadata.value("engine", "");
     about.numerics = metadata.value("numerics", "");
-    about.tokens = Json::parse(metadata.at("tokens").get<std::string>()).get<std::vector<int32_t>>();
-    const auto n_prompt = Json::parse(metadata.value("n_prompt", std::to_string(about.tokens.size()))).get<uint64_t>();
+    about.tokens = integers(metadata.at("tokens").get<std::string>());
+    const auto n_prompt = integer<uint64_t>(Json::parse(metadata.value("n_prompt", std::to_string(about.tokens.size()))));
     if (n_prompt < 1 || n_prompt > about.tokens.size()) throw std::runtime_error("n_prompt does not fit the tokens");
     about.n_prompt = static_cast<int>(n_prompt);
     return about;
@@ -122,7 +141,7 @@ void TraceReader::parse_rows(const std::string& name, const std::string& list) {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) return;
     TraceTensor& t = found->second;
-    t.rows = Json::parse(list).get<std::vector<int32_t>>();
+    t.rows = integers(list);
     const bool ascending = std::ranges::adjacent_find(t.rows, std::greater_equal<>()) == t.rows.end();
     const bool inside = !t.rows.empty() && t.rows.front() >= 0 && static_cast<size_t>(t.rows.back()) < about_.tokens.size();
     if (!ascending || !inside || t.shape.empty() || t.shape[0] != t.rows.size())

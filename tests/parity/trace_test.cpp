@@ -1,6 +1,8 @@
 #include "parity/trace.h"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <stdexcept>
 
@@ -43,6 +45,70 @@ TEST(Trace, AHeaderThatOutgrowsItsRoomIsAMistakeNotAFile) {
     writer.write("logits", {3, 1}, 0, std::vector<double>{1, 2, 3});
     EXPECT_THROW(writer.finish(about), std::length_error);
     EXPECT_FALSE(std::filesystem::exists(folder.path() / "t.safetensors"));
+}
+
+// A file of this header and eight bytes of data.
+void write_trace(const std::filesystem::path& path, const std::string& metadata, const std::string& tensor) {
+    const std::string text = R"({"__metadata__": {"format": "kylin.trace/1", )" + metadata + R"(}, "x": )" + tensor + "}";
+    const uint64_t size = text.size(), data = 0;
+    std::ofstream out(path, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&size), 8) << text;
+    out.write(reinterpret_cast<const char*>(&data), 8);
+}
+
+std::string refusal(const std::string& metadata, const std::string& tensor) {
+    const TemporaryFolder folder("kylin-test");
+    const auto path = folder.path() / "t.safetensors";
+    write_trace(path, metadata, tensor);
+    try {
+        TraceReader::open(path);
+    } catch (const InputError& e) {
+        return e.what();
+    }
+    return "accepted";
+}
+
+TEST(Trace, RefusesAHeaderThatDoesNotFitAndSaysWhy) {
+    const std::string metadata = R"("tokens": "[1, 2]", "n_prompt": "2", "rows.x": "[0, 1]")";
+    const std::string tensor = R"({"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]})";
+    EXPECT_EQ(refusal(metadata, tensor), "accepted");
+    const auto with = [](std::string text, const std::string& old, const std::string& now) {
+        return text.replace(text.find(old), old.size(), now);
+    };
+    const std::string integer = "header has something else where an integer of 32 bits belongs";
+    const std::string size = "header has something else where an integer of 64 bits belongs";
+    for (const auto& [old, now, reason] : std::vector<std::array<std::string, 3>>{
+             {"[1, 2]", "[1, 2e30]", integer},
+             {"[1, 2]", "[1, 2147483648]", integer},
+             {"[1, 2]", "[1, -2147483649]", integer},
+             {"[1, 2]", "[1, true]", integer},
+             {"[1, 2]", "7", "header has something else where a list of integers belongs"},
+             {"[1, 2]", "[1, 2", "header is not JSON"},
+             {R"("tokens")", R"("token")", "header is not that of a trace"},
+             {R"("2")", R"("3")", "n_prompt does not fit the tokens"},
+             {R"("2")", R"("0")", "n_prompt does not fit the tokens"},
+             {R"("2")", R"("2e0")", size},
+             {"[0, 1]", "[1, 0]", "rows.x does not fit its tensor"},
+             {"[0, 1]", "[0, 2]", "rows.x does not fit its tensor"},
+             {"[0, 1]", "[-1, 0]", "rows.x does not fit its tensor"},
+             {"[0, 1]", "[0]", "rows.x does not fit its tensor"},
+             {"[0, 1]", "[0, 1e99]", integer},
+         })
+        EXPECT_NE(refusal(with(metadata, old, now), tensor).find(reason), std::string::npos)
+            << now << ": " << refusal(with(metadata, old, now), tensor);
+    for (const auto& [old, now, reason] : std::vector<std::array<std::string, 3>>{
+             {"F32", "I8", "tensor x has dtype I8"},
+             {"[2, 1]", "[2, 1e0]", size},
+             {"[2, 1]", "[2, 18446744073709551615]", "tensor x has more values than the file has bytes"},
+             {"[2, 1]", "[1, 1]", "tensor x has offsets that do not fit"},
+             {"[0, 8]", "[8, 0]", "tensor x has offsets that do not fit"},
+             {"[0, 8]", "[8, 16]", "tensor x has offsets that do not fit"},
+             {"[0, 8]", "[-8, 0]", size},
+             {"[0, 8]", "[0, 8e0]", size},
+             {"[0, 8]", "[0]", "header is not that of a trace"},
+         })
+        EXPECT_NE(refusal(metadata, with(tensor, old, now)).find(reason), std::string::npos)
+            << now << ": " << refusal(metadata, with(tensor, old, now));
 }
 
 TEST(Trace, AFileCutShortWhileItIsReadIsAnError) {
