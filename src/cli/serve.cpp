@@ -1,5 +1,6 @@
 // kylin serve: HTTP for many clients.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <fmt/format.h>
@@ -109,6 +110,7 @@ void enter_sandbox() {
 void serve(Settings settings) {
     if (settings.print_api || settings.print_openapi) return print_documents(settings);
     check_exposure(settings);
+    std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may go; the clients are still here
     // Without a key, whoever makes a browser here ask is let in: so not by a name of theirs that leads here.
     if (is_loopback(settings.http.host) && settings.access.api_key.empty())
         settings.access.hosts = {"localhost", "127.0.0.1", "[::1]", in_url(settings.http.host)};

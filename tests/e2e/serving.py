@@ -1,6 +1,8 @@
 """A kylin serve to ask, for tests from outside. A test file ends with serving.main()."""
+import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -21,12 +23,12 @@ LONG = {"prompt": "Hello", "max_tokens": 1000, "ignore_eos": True, "temperature"
 class Server:
     """A running server on a port of its own."""
 
-    def __init__(self, *args, model=None, threads=2):
+    def __init__(self, *args, model=None, threads=2, environment=None):
         model = ["-m", str(MODEL), "-c", str(N_CTX)] if model is None else model
         # A file: a pipe that nobody reads would fill up with the log, and stop the server.
         self.log = tempfile.NamedTemporaryFile(dir=FOLDER.name)
         self.process = subprocess.Popen([kylin, "serve", "--port", "0", "-t", str(threads), *model, *map(str, args)], stderr=self.log,
-                                        stdout=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
         end = time.monotonic() + 60
         while self.read_log().count("\n") < 4:
             assert self.process.poll() is None and time.monotonic() < end, self.read_log()
@@ -40,11 +42,10 @@ class Server:
     def ask(self, method, path, body=None, headers=None, timeout=60):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         text = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
-        connection.request(method, path, text, headers or {})
-        response = connection.getresponse()
-        data = response.read()
-        connection.close()
-        return response, data
+        with contextlib.closing(connection):
+            connection.request(method, path, text, headers or {})
+            response = connection.getresponse()
+            return response, response.read()
 
     def get(self, path, **kwargs):
         response, data = self.ask("GET", path, **kwargs)
