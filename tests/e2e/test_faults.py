@@ -133,7 +133,7 @@ class FailingSockets(unittest.TestCase):
 
     REQUESTS = [{"prompt": f"Hello {i}", "max_tokens": 8, "temperature": 0} for i in range(4)]
 
-    def server(self, fault):
+    def server(self, fault=""):
         server = Server(environment={"LD_PRELOAD": FAILING_IO, "SOCKET_FAULT": fault})
         self.addCleanup(server.process.kill)
         return server
@@ -149,7 +149,7 @@ class FailingSockets(unittest.TestCase):
         self.assertEqual(status, 0, log)
 
     def test_short_and_interrupted_calls_change_nothing(self):
-        server = Server()
+        server = self.server()
         expected = self.answers(server)
         self.leave(server)
         for fault in ("short", "eintr"):
@@ -158,7 +158,7 @@ class FailingSockets(unittest.TestCase):
             self.leave(server)
 
     def test_a_connection_that_breaks_costs_its_own_answer(self):
-        server = Server()
+        server = self.server()
         expected = self.answers(server)[0]
         self.leave(server)
         for n in (4, 10, 20):  # of its calls of recv and send
