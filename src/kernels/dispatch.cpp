@@ -28,6 +28,7 @@ bool runs_avx512() {
 }
 #elif defined(__aarch64__)
 bool runs_neon() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+bool runs_neon_i8mm() { return runs_neon() && (getauxval(AT_HWCAP2) & HWCAP2_I8MM) != 0; }
 #endif
 
 }  // namespace
@@ -50,6 +51,7 @@ std::vector<const Kernels*> usable_kernels() {
     if (runs_avx512()) tables.push_back(&avx512_kernels);
     if (runs_avx2()) tables.push_back(&avx2_kernels);
 #elif defined(__aarch64__)
+    if (runs_neon_i8mm()) tables.push_back(&neon_i8mm_kernels);
     if (runs_neon()) tables.push_back(&neon_kernels);
 #endif
     tables.push_back(&scalar_kernels);

@@ -85,7 +85,7 @@ struct RopeTask {
 };
 
 struct Kernels {
-    std::string_view name;                                            // "scalar", "avx2", "avx512"
+    std::string_view name;                                            // "scalar", "avx2", "avx512", "neon", "neon_i8mm"
     void (*quantize_q8_0)(const float* x, ActivationQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
     void (*quantize_q8_k)(const float* x, ActivationQ8_K* y, int n);  // as llama.cpp's quantize_row_q8_K_ref, bit for bit
     void (*matmul)(const MatmulTask& task);

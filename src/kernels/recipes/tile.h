@@ -54,6 +54,36 @@ void clear(typename V::Floats (&total)[P][C]) {
         for (size_t c = 0; c < C; ++c) total[p][c] = V::zero();
 }
 
+// An instruction that multiplies two rows at once leaves their sums in each other's places until `untangle`.
+template <class V>
+concept MultipliesTwoRows = requires {
+    &V::untangle;
+};
+
+// Adds the products of two groups of weights with `first` and `second`, four inputs each, of every row.
+template <class V, size_t P, size_t C, class Row>
+void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P], const typename V::Bytes (&high)[P],
+                const Row* const (&x)[C], int first, int second) {
+    constexpr size_t n_alone = MultipliesTwoRows<V> ? C % 2 : C;
+    if constexpr (C > n_alone) {
+        for (size_t p = 0; p < P; ++p) {
+            const typename V::TwoGroups weights = V::two_groups(low[p], high[p]);
+            for (size_t c = 0; c + 1 < C; c += 2)
+                V::dot_two_rows(dot[p][c], dot[p][c + 1], weights, V::two_rows(x[c]->qs, x[c + 1]->qs, first, second));
+        }
+    }
+    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + first);
+    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + second);
+}
+
+// The sums of one row each, when all groups have been added.
+template <class V, size_t P, size_t C>
+void untangle(typename V::Sums (&dot)[P][C]) {
+    if constexpr (MultipliesTwoRows<V>)
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c + 1 < C; c += 2) V::untangle(dot[p][c], dot[p][c + 1]);
+}
+
 template <class V, class Recipe, size_t P, size_t C>
 void run_tile(const TileInput& in, const TileOutput& out) {
     typename V::Floats total[P][C];

@@ -19,8 +19,9 @@ template <class V, class Format>
 struct SignedBlocks {
     using Block = typename Format::Block;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
-    static constexpr int groups_per_sum = 8 * V::products * 128 * 127 <= V::sum_max ? 8 : 1;
-    static_assert(groups_per_sum * V::products * 128 * 127 <= V::sum_max);
+    // Where bytes are multiplied as signed ones anyway, a whole block is summed at once.
+    static constexpr bool sums_blocks = std::is_same_v<typename V::SignedBytes, typename V::Bytes>;
+    static_assert((sums_blocks ? 8 : 1) * V::products * 128 * 127 <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -55,24 +56,31 @@ private:
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], i, low[p], high[p]);
-            add_group<P, C>(low, 2 * i, 4 * i, x, dot, isum);
-            add_group<P, C>(high, 2 * i + 1, 16 + 4 * i, x, dot, isum);
+            if constexpr (sums_blocks) {
+                dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
+            } else {
+                add_group<P, C>(low, 4 * i, x, isum);
+                add_group<P, C>(high, 16 + 4 * i, x, isum);
+            }
+        }
+        if constexpr (sums_blocks) {
+            untangle<V>(dot);
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
         }
     }
 
-    // The `nth` of the block's groups, inputs `first` .. `first` + 3.
+    // Inputs `first` .. `first` + 3.
     template <size_t P, size_t C>
-    static void add_group(const typename V::Bytes (&bytes)[P], int nth, int first, const ActivationQ8_0* const (&x)[C],
-                          typename V::Sums (&dot)[P][C], typename V::Ints (&isum)[P][C]) {
+    static void add_group(const typename V::Bytes (&bytes)[P], int first, const ActivationQ8_0* const (&x)[C],
+                          typename V::Ints (&isum)[P][C]) {
         typename V::SignedBytes weights[P];
         for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(bytes[p]);
         for (size_t c = 0; c < C; ++c) {
+            typename V::Sums dot[P][C];
+            for (size_t p = 0; p < P; ++p) dot[p][c] = V::zero_sums();
             V::dot_s8(dot, c, weights, x[c]->qs + first);
-            if ((nth + 1) % groups_per_sum != 0) continue;
-            for (size_t p = 0; p < P; ++p) {
-                isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
-                dot[p][c] = V::zero_sums();
-            }
+            for (size_t p = 0; p < P; ++p) isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
         }
     }
 };
@@ -118,14 +126,14 @@ private:
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], i, low[p], high[p]);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + 4 * i);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + 16 + 4 * i);
-            if ((2 * i + 2) % groups_per_sum == 0)
-                for (size_t p = 0; p < P; ++p)
-                    for (size_t c = 0; c < C; ++c) {
-                        isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
-                        dot[p][c] = V::zero_sums();
-                    }
+            dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
+            if ((2 * i + 2) % groups_per_sum != 0) continue;
+            untangle<V>(dot);
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) {
+                    isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
+                    dot[p][c] = V::zero_sums();
+                }
         }
     }
 

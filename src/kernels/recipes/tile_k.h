@@ -63,16 +63,16 @@ private:
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, low[p], high[p]);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + 32 * s + 4 * i);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + 32 * s + 16 + 4 * i);
-            if ((2 * i + 2) % Format::groups_per_sum == 0)
-                for (size_t p = 0; p < P; ++p) {
-                    const typename V::Scales scale = V::scales(w[p]->scales[s] + w[p].o);
-                    for (size_t c = 0; c < C; ++c) {
-                        isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale);
-                        dot[p][c] = V::zero_sums();
-                    }
+            dot_groups<V>(dot, low, high, x, 32 * s + 4 * i, 32 * s + 16 + 4 * i);
+            if ((2 * i + 2) % Format::groups_per_sum != 0) continue;
+            untangle<V>(dot);
+            for (size_t p = 0; p < P; ++p) {
+                const typename V::Scales scale = V::scales(w[p]->scales[s] + w[p].o);
+                for (size_t c = 0; c < C; ++c) {
+                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale);
+                    dot[p][c] = V::zero_sums();
                 }
+            }
         }
     }
 
@@ -171,14 +171,14 @@ private:
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, first, x[c]->qs + 16 * s + 8 * i);
-            for (size_t c = 0; c < C; ++c) V::dot_u8(dot, c, second, x[c]->qs + 16 * s + 8 * i + 4);
-            if ((2 * i + 2) % groups_per_sum == 0)
-                for (size_t p = 0; p < P; ++p)
-                    for (size_t c = 0; c < C; ++c) {
-                        isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
-                        dot[p][c] = V::zero_sums();
-                    }
+            dot_groups<V>(dot, first, second, x, 16 * s + 8 * i, 16 * s + 8 * i + 4);
+            if ((2 * i + 2) % groups_per_sum != 0) continue;
+            untangle<V>(dot);
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) {
+                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
+                    dot[p][c] = V::zero_sums();
+                }
         }
     }
 };
