@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/utf8.h"
+#include "gguf/header.h"
 #include "text/unicode.h"
 
 namespace kylin {
@@ -69,7 +70,7 @@ Vocabulary::Vocabulary(const gguf::File& file) {
     const std::vector<std::string>* tokens = file.find_strings(tokens_key);
     if (!tokens) file.fail(tokens_key, "is missing");
     if (tokens->empty()) file.fail(tokens_key, "is empty");
-    if (tokens->size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) file.fail(tokens_key, "has too many tokens");
+    static_assert(gguf::max_strings <= std::numeric_limits<int32_t>::max());  // so ids fit
     read_types(file, tokens->size());
     for (const std::string& text : *tokens) {
         texts_.add(text);

@@ -79,9 +79,30 @@ TEST(AtomicFile, HasTheModeOfAnOrdinaryFile) {
 }
 
 TEST(AtomicFile, RefusesDirectoriesDevicesAndMissingFolders) {
-    EXPECT_THROW(AtomicFile("/tmp"), InputError);
-    EXPECT_THROW(AtomicFile("/dev/null"), InputError);
-    EXPECT_THROW(AtomicFile("/nowhere/a"), InputError);
+    const auto error_of = [](const char* path) {
+        try {
+            AtomicFile file(path);
+        } catch (const InputError& error) {
+            return std::string(error.what());
+        }
+        return std::string("no error");
+    };
+    EXPECT_EQ(error_of("/tmp"), "/tmp: is a directory, it cannot be written as a file");
+    EXPECT_EQ(error_of("/dev/null"), "/dev/null: is not a regular file, it would be replaced");
+    EXPECT_EQ(error_of("/nowhere/a"), "/nowhere/a: cannot be created: No such file or directory");
+}
+
+// The file has its temporary name by then.
+TEST(AtomicFile, WhatCannotTakeItsPlaceLeavesNothingBehind) {
+    const TestFolder folder;
+    {
+        AtomicFile file(folder / "a");
+        file.write(bytes_of("new"));
+        std::filesystem::create_directory(folder / "a");
+        EXPECT_THROW(file.commit(), InputError);
+    }
+    EXPECT_TRUE(std::filesystem::is_directory(folder / "a"));
+    EXPECT_EQ(folder.n_files(), 1u);
 }
 
 TEST(AtomicFile, AFullDiskIsAnError) {

@@ -2,7 +2,11 @@
 #include "base/mapped_file.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +78,23 @@ TEST(MappedFile, UnreadableFile) {
     const std::string message = error_of(folder / "secret");
     ASSERT_EQ(seteuid(user), 0);
     EXPECT_NE(message.find("Permission denied"), std::string::npos) << message;
+}
+
+// A child that may not have so much address space stands for a file larger than that.
+TEST(MappedFileDeathTest, AFileTooLargeToBeMappedIsAnError) {
+    const TestFolder folder;
+    testing::fill(folder / "a", "");
+    std::filesystem::resize_file(folder / "a", uint64_t{4} << 30);  // sparse
+    const auto open_it = [&] {
+        uint64_t pages = 0;
+        std::ifstream("/proc/self/statm") >> pages;
+        const rlim_t bytes = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + (uint64_t{1} << 30);
+        const rlimit limit = {bytes, bytes};
+        setrlimit(RLIMIT_AS, &limit);
+        std::fprintf(stderr, "%s", error_of(folder / "a").c_str());
+        std::exit(0);
+    };
+    EXPECT_EXIT(open_it(), ::testing::ExitedWithCode(0), "a: cannot be mapped: Cannot allocate memory$");
 }
 
 TEST(MappedFile, ReleasedPagesComeBack) {

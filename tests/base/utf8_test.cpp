@@ -31,9 +31,10 @@ TEST(Utf8, EveryTwoByteString) {
         }
 }
 
-TEST(Utf8, RefusesOverlongTruncatedAndTooLarge) {
-    for (const char* text : {"\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
-                             "\xED\xA0\x80", "\xE2\x82", "\xF0\x9F\x98", "a\x80", "\xFF"})
+TEST(Utf8, RefusesOverlongTruncatedInterruptedAndTooLarge) {
+    for (const char* text :
+         {"\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xED\xA0\x80", "\xE2\x82",
+          "\xF0\x9F\x98", "a\x80", "\xFF", "\xE2\x82z", "\xE2\x82\xC0", "\xF0\x9F\x98z", "\xF0\x9F\x98\xC0"})
         EXPECT_FALSE(is_utf8(text)) << text;
     EXPECT_TRUE(is_utf8("a\xE4\xBD\xA0\xF0\x9F\x98\x80"));
     EXPECT_TRUE(is_utf8(""));

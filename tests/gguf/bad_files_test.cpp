@@ -135,6 +135,7 @@ TEST(BadFile, KeyThatIsNoText) {
     expect_error(GgufBytes().header(0, 1).entry("a\xFFz", ValueType::u32, 1u), "a key is not valid UTF-8", 24);
     expect_error(GgufBytes().header(0, 1).entry(std::string_view("a\0z", 3), ValueType::u32, 1u), "a key holds a control character", 24);
     expect_error(GgufBytes().header(0, 1).entry("a\x1b[31m", ValueType::u32, 1u), "a key holds a control character", 24);
+    expect_error(GgufBytes().header(0, 1).entry("a\x7F", ValueType::u32, 1u), "a key holds a control character", 24);
 }
 
 TEST(BadFile, DuplicateKey) {
@@ -200,12 +201,13 @@ TEST(BadFile, StringsBeyondTheEnd) {
 }
 
 TEST(BadFile, MoreStringsThanCanBeRead) {
-    GgufBytes b;
-    b.header(0, 1).string("a").type(ValueType::array);
-    const uint64_t at = b.size();
-    b.type(ValueType::string).put(max_strings + 1);
-    b.raw(std::string((max_strings + 1) * 8, '\0'));
-    expect_error(b, "more than 1048576 strings in arrays", at);
+    for (const uint64_t n_before : {uint64_t{0}, uint64_t{1}, max_strings / 2}) {
+        GgufBytes b;
+        b.header(0, 2).array("a", ValueType::string, n_before).raw(std::string(n_before * 8, '\0')).string("b").type(ValueType::array);
+        const uint64_t at = b.size(), n = max_strings + 1 - n_before;
+        b.type(ValueType::string).put(n).raw(std::string(n * 8, '\0'));
+        expect_error(b, "more than 1048576 strings in arrays", at);
+    }
 }
 
 TEST(BadFile, Alignments) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "gguf/header.h"
 #include "gguf_bytes.h"
 
 namespace kylin::gguf {
@@ -114,6 +115,17 @@ TEST(File, AnotherTypeThanAskedForNamesKeyTypeAndOffset) {
     EXPECT_EQ(error_of([&] { p.file.find_ints("list"); }), "m.gguf: list has type array of f32, an array of integers is needed" + offset);
     EXPECT_NE(error_of([&] { p.file.find_int("large"); }).find("large is 18446744073709551615, beyond a signed 64-bit integer"),
               std::string::npos);
+}
+
+// They are returned with 8 bytes an element, whatever they have in the file.
+TEST(File, ArraysThatWouldTakeTooMuchToReturnAreRefused) {
+    GgufBytes b;
+    b.header(0, 2);
+    b.array("flags", ValueType::u8, max_strings + 1).raw(std::string(max_strings + 1, '\0'));
+    b.array("scores", ValueType::f32, max_strings + 1).raw(std::string((max_strings + 1) * 4, '\0'));
+    const Parsed p(b);
+    EXPECT_NE(error_of([&] { p.file.find_ints("flags"); }).find("flags has 1048577 elements, too many"), std::string::npos);
+    EXPECT_NE(error_of([&] { p.file.find_floats("scores"); }).find("scores has 1048577 elements, too many"), std::string::npos);
 }
 
 TEST(File, TensorsHaveShapesAndRows) {

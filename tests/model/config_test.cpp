@@ -91,31 +91,56 @@ TEST(Config, RefusesValuesOutOfRange) {
     const auto u = [](uint32_t v) { return gguf::Value(v); };
     const auto f = [](float v) { return gguf::Value(v); };
     const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-    const std::vector<std::pair<std::string, gguf::Value>> bad = {
-        {"qwen3.block_count", u(0)},
-        {"qwen3.block_count", u(1000000)},
-        {"qwen3.block_count", gguf::Value(int32_t{-1})},
-        {"qwen3.context_length", u(0)},
-        {"qwen3.embedding_length", u(0)},
-        {"qwen3.attention.head_count", u(0)},
-        {"qwen3.attention.head_count_kv", u(0)},
-        {"qwen3.attention.head_count_kv", u(3)},
-        {"qwen3.attention.key_length", u(0)},
-        {"qwen3.attention.key_length", u(127)},
-        {"qwen3.attention.value_length", u(64)},
-        {"qwen3.rope.freq_base", f(0)},
-        {"qwen3.rope.freq_base", f(-1)},
-        {"qwen3.rope.freq_base", f(nan)},
-        {"qwen3.rope.freq_base", f(inf)},
-        {"qwen3.rope.dimension_count", u(3)},
-        {"qwen3.pooling_type", u(5)},
-        {"qwen3.rope.dimension_count", u(256)},
-        {"qwen3.attention.layer_norm_rms_epsilon", f(0)},
-        {"qwen3.attention.layer_norm_rms_epsilon", f(-1e-6f)},
-        {"qwen3.attention.layer_norm_rms_epsilon", f(nan)},
-        {"qwen3.rope.scaling.type", std::string("longrope")},
+    struct Bad {
+        std::string key;
+        gguf::Value value;
+        std::string why;
     };
-    for (const auto& [key, value] : bad) EXPECT_THAT(message_of(key, value), testing::Not(testing::IsEmpty())) << key;
+    const std::vector<Bad> bad = {
+        {"block_count", u(0), "outside 1 .. 4096"},
+        {"block_count", u(4097), "outside 1 .. 4096"},
+        {"block_count", gguf::Value(int32_t{-1}), "outside 1 .. 4096"},
+        {"context_length", u(0), "outside 1 .. 1073741823"},
+        {"context_length", u(1u << 30), "outside 1 .. 1073741823"},
+        {"embedding_length", u(0), "outside 1 .. 1048576"},
+        {"embedding_length", u((1u << 20) + 1), "outside 1 .. 1048576"},
+        {"feed_forward_length", u((1u << 20) + 1), "outside 1 .. 1048576"},
+        {"attention.head_count", u(0), "outside 1 .. 4096"},
+        {"attention.head_count", u(4097), "outside 1 .. 4096"},
+        {"attention.head_count_kv", u(0), "outside 1 .. 4096"},
+        {"attention.head_count_kv", u(3), "not a multiple of"},
+        {"attention.key_length", u(0), "outside 8 .. 4096"},
+        {"attention.key_length", u(4104), "outside 8 .. 4096"},
+        {"attention.key_length", u(127), "only multiples of 8"},
+        {"attention.value_length", u(64), "different lengths"},
+        {"rope.freq_base", f(0), "not above 0"},
+        {"rope.freq_base", f(-1), "not above 0"},
+        {"rope.freq_base", f(nan), "not above 0"},
+        {"rope.freq_base", f(2e30f), "at most 1e+30"},
+        {"rope.freq_base", f(inf), "at most 1e+30"},
+        {"rope.dimension_count", u(0), "outside 2 .. 128"},
+        {"rope.dimension_count", u(3), "is odd"},
+        {"rope.dimension_count", u(256), "outside 2 .. 128"},
+        {"pooling_type", u(5), "outside 0 .. 4"},
+        {"attention.layer_norm_rms_epsilon", f(0), "not above 0"},
+        {"attention.layer_norm_rms_epsilon", f(-1e-6f), "not above 0"},
+        {"attention.layer_norm_rms_epsilon", f(nan), "not above 0"},
+        {"attention.layer_norm_rms_epsilon", f(1.5f), "at most 1"},
+        {"rope.scaling.type", std::string("longrope"), "not supported (none, linear, yarn)"},
+    };
+    for (const auto& [key, value, why] : bad) EXPECT_THAT(message_of("qwen3." + key, value), HasSubstr(why)) << key;
+}
+
+TEST(Config, RefusesHeadsThatDoNotDivideTheWidth) {
+    EXPECT_THAT(message_of([](Entries& entries, Infos&) {
+                    drop(entries, "qwen3.attention.key_length");
+                    set(entries, "qwen3.attention.head_count", uint32_t{6});
+                }),
+                HasSubstr("qwen3.attention.key_length is missing, and embedding_length 256 is not a multiple of head_count 6"));
+}
+
+TEST(Config, RefusesAnEmptyVocabulary) {
+    EXPECT_THAT(message_of("tokenizer.ggml.tokens", gguf::Array(std::vector<std::string>{})), HasSubstr("a vocabulary of 0 tokens"));
 }
 
 TEST(Model, NamesATensorThatIsMissing) {
@@ -125,11 +150,21 @@ TEST(Model, NamesATensorThatIsMissing) {
 }
 
 TEST(Model, NamesBothShapesWhenATensorDoesNotFit) {
-    const std::string message = message_of([](Entries&, Infos& t) {
-        for (auto& i : t)
-            if (i.name == "blk.0.attn_k.weight") i.ne = {256, 255, 1, 1};
-    });
-    EXPECT_THAT(message, testing::AllOf(HasSubstr("blk.0.attn_k.weight"), HasSubstr("[256, 255]"), HasSubstr("[256, 256]")));
+    for (const auto& [wrong, text] : {std::pair(std::array<uint64_t, 4>{256, 255, 1, 1}, "[256, 255]"), {{255, 256, 1, 1}, "[255, 256]"}}) {
+        const std::string message = message_of([&](Entries&, Infos& t) {
+            for (auto& i : t)
+                if (i.name == "blk.0.attn_k.weight") i.ne = wrong;
+        });
+        EXPECT_THAT(message, testing::AllOf(HasSubstr("blk.0.attn_k.weight"), HasSubstr(text), HasSubstr("[256, 256]")));
+    }
+}
+
+TEST(Model, RefusesQuantizedVectors) {
+    EXPECT_THAT(message_of([](Entries&, Infos& t) {
+                    for (auto& i : t)
+                        if (i.name == "output_norm.weight") i.type = BlockType::q8_0;
+                }),
+                testing::AllOf(HasSubstr("output_norm.weight"), HasSubstr("must not be quantized")));
 }
 
 TEST(Model, TakesTheEmbeddingForATiedOutput) {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <stdexcept>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/temporary_folder.h"
@@ -47,19 +48,7 @@ TEST(Trace, AHeaderThatOutgrowsItsRoomIsAMistakeNotAFile) {
     EXPECT_FALSE(std::filesystem::exists(folder.path() / "t.safetensors"));
 }
 
-// A file of this header and eight bytes of data.
-void write_trace(const std::filesystem::path& path, const std::string& metadata, const std::string& tensor) {
-    const std::string text = R"({"__metadata__": {"format": "kylin.trace/1", )" + metadata + R"(}, "x": )" + tensor + "}";
-    const uint64_t size = text.size(), data = 0;
-    std::ofstream out(path, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&size), 8) << text;
-    out.write(reinterpret_cast<const char*>(&data), 8);
-}
-
-std::string refusal(const std::string& metadata, const std::string& tensor) {
-    const TemporaryFolder folder("kylin-test");
-    const auto path = folder.path() / "t.safetensors";
-    write_trace(path, metadata, tensor);
+std::string refusal(const std::filesystem::path& path) {
     try {
         TraceReader::open(path);
     } catch (const InputError& e) {
@@ -68,10 +57,44 @@ std::string refusal(const std::string& metadata, const std::string& tensor) {
     return "accepted";
 }
 
+// A file of `length`, this text and as many zeros as are missing to n_bytes.
+std::filesystem::path write_file(const std::filesystem::path& path, uint64_t length, const std::string& text, uint64_t n_bytes) {
+    {
+        std::ofstream out(path, std::ios::binary);
+        out.write(reinterpret_cast<const char*>(&length), 8) << text;
+    }
+    std::filesystem::resize_file(path, n_bytes);
+    return path;
+}
+
+// A file of this header and eight bytes of data.
+std::string refusal(const std::string& metadata, const std::string& tensor, const std::string& format = "kylin.trace/1") {
+    const TemporaryFolder folder("kylin-test");
+    const std::string text = R"({"__metadata__": {"format": ")" + format + R"(", )" + metadata + R"(}, "x": )" + tensor + "}";
+    return refusal(write_file(folder.path() / "t.safetensors", text.size(), text, text.size() + 16));
+}
+
+TEST(Trace, RefusesFilesThatAreNoTraces) {
+    const TemporaryFolder folder("kylin-test");
+    const auto path = folder.path() / "t.safetensors", pipe = folder.path() / "pipe";
+    EXPECT_NE(refusal(path).find("cannot be opened: No such file"), std::string::npos);
+    EXPECT_NE(refusal(folder.path()).find("not a regular file"), std::string::npos);
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    EXPECT_NE(refusal(pipe).find("not a regular file"), std::string::npos);  // and does not wait for who writes to it
+    EXPECT_NE(refusal(write_file(path, 1, "", 7)).find("too short for a safetensors file"), std::string::npos);
+    EXPECT_NE(refusal(write_file(path, 3, "{}", 10)).find("header longer than the file"), std::string::npos);
+    EXPECT_NE(refusal(write_file(path, UINT64_MAX, "{}", 10)).find("header longer than the file"), std::string::npos);
+    constexpr uint64_t limit = uint64_t{100} << 20;  // of safetensors; the file is sparse
+    EXPECT_NE(refusal(write_file(path, limit + 1, "{}", limit + 9)).find("header longer than the file"), std::string::npos);
+    EXPECT_NE(refusal(write_file(path, 2, "{,", 10)).find("header is not JSON at offset 9"), std::string::npos);
+    EXPECT_NE(refusal(write_file(path, 2, "{}", 10)).find("header is not that of a trace"), std::string::npos);
+}
+
 TEST(Trace, RefusesAHeaderThatDoesNotFitAndSaysWhy) {
     const std::string metadata = R"("tokens": "[1, 2]", "n_prompt": "2", "rows.x": "[0, 1]")";
     const std::string tensor = R"({"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]})";
     EXPECT_EQ(refusal(metadata, tensor), "accepted");
+    EXPECT_NE(refusal(metadata, tensor, "kylin.trace/2").find("metadata format is not kylin.trace/1"), std::string::npos);
     const auto with = [](std::string text, const std::string& old, const std::string& now) {
         return text.replace(text.find(old), old.size(), now);
     };
@@ -106,9 +129,12 @@ TEST(Trace, RefusesAHeaderThatDoesNotFitAndSaysWhy) {
              {"[0, 8]", "[-8, 0]", size},
              {"[0, 8]", "[0, 8e0]", size},
              {"[0, 8]", "[0]", "header is not that of a trace"},
+             {"[2, 1]", "[]", "tensor x has offsets that do not fit"},
          })
         EXPECT_NE(refusal(metadata, with(tensor, old, now)).find(reason), std::string::npos)
             << now << ": " << refusal(metadata, with(tensor, old, now));
+    const std::string number = R"({"dtype": "F64", "shape": [], "data_offsets": [0, 8]})";
+    EXPECT_NE(refusal(with(metadata, "[0, 1]", "[0]"), number).find("rows.x does not fit its tensor"), std::string::npos);
 }
 
 TEST(Trace, AFileCutShortWhileItIsReadIsAnError) {

@@ -101,8 +101,11 @@ TEST(BadVocabulary, SpecialTokensOfAbsurdLength) {
 }
 
 TEST(BadVocabulary, MergesThatAreNoMerges) {
-    for (const char* merge : {"", "ab", " ", "a ", " a", "a  "})
-        EXPECT_THAT(error_of([&](auto& s) { s.merges().push_back(merge); }), AllOf(HasSubstr(merges), HasSubstr("merge 1"))) << merge;
+    for (const std::string merge : {"", "ab", " ", "a ", " a"})
+        EXPECT_THAT(error_of([&](auto& s) { s.merges().push_back(merge); }),
+                    AllOf(HasSubstr(merges), HasSubstr("merge 1 \"" + merge + "\" is not two tokens")));
+    EXPECT_THAT(error_of([&](auto& s) { s.merges().push_back("a  "); }),
+                AllOf(HasSubstr("merge 1"), HasSubstr("\" \", which is no token")));
 }
 
 TEST(BadVocabulary, MergesOfUnknownTokens) {
@@ -126,8 +129,9 @@ TEST(BadVocabulary, SpecialIdsOutOfRange) {
     }
 }
 
-TEST(BadVocabulary, BosIsWantedButUnknown) {
+TEST(BadVocabulary, BosOrEosIsWantedButUnknown) {
     EXPECT_THAT(error_of([](auto& s) { s.set("tokenizer.ggml.add_bos_token", true); }), HasSubstr("bos_token_id is missing"));
+    EXPECT_THAT(error_of([](auto& s) { s.set("tokenizer.ggml.add_eos_token", true); }), HasSubstr("eos_token_id is missing"));
 }
 
 // A changed bit gives another vocabulary or an InputError, never anything else; sanitizers watch.

@@ -170,6 +170,9 @@ TEST(ChatTemplate, RefusesWhatIsNoConversation) {
     Conversation c = conversation({say("user", "a")});
     c.tools = 1;
     EXPECT_THAT(error_of(c), HasSubstr("tools: must be an array"));
+    c.tools = nullptr;
+    c.variables = Json::array({"v"});
+    EXPECT_THAT(error_of(c), HasSubstr("chat template variables: must be an object"));
 }
 
 TEST(ChatTemplate, RaiseExceptionReachesTheCaller) {

@@ -81,6 +81,16 @@ TEST(Errors, WhatIsOutsideTheSubsetIsRefusedByName) {
     EXPECT_THAT(error_of("{% break %}"), HasSubstr("'break' is not supported here"));
 }
 
+TEST(Errors, NothingIsDividedByZero) {
+    for (const char* expression : {"1 // 0", "1 % 0", "1 / 0", "1.5 / 0", "1.5 // 0.0", "1.5 % 0", "1 is divisibleby 0"})
+        EXPECT_THAT(error_of("{{ " + std::string(expression) + " }}"), HasSubstr("division by zero")) << expression;
+    EXPECT_THAT(error_of("{{ [1, 2][::0] }}"), HasSubstr("the step of a slice is zero"));
+    EXPECT_THAT(error_of("{{ 'ab'[::0] }}"), HasSubstr("the step of a slice is zero"));
+    EXPECT_THAT(error_of("{{ range(1, 2, 0) }}"), HasSubstr("the step of range is zero"));
+    EXPECT_THAT(error_of("{{ 'ab'.split('') }}"), HasSubstr("the separator of split is empty"));
+    EXPECT_THAT(error_of("{{ 'ab'.rsplit('') }}"), HasSubstr("the separator of rsplit is empty"));
+}
+
 TEST(Limits, EndlessWorkStops) {
     EXPECT_THAT(error_of("{% for i in range(1000000000) %}{% endfor %}"), HasSubstr("range is too long"));
     EXPECT_THAT(error_of("{% for i in range(10000) %}{% for j in range(10000) %}{% endfor %}{% endfor %}"), HasSubstr("too many steps"));
@@ -96,7 +106,11 @@ TEST(Limits, EndlessWorkStops) {
                             "{{ ns.x is eq ns.y }}", "{{ [ns.x, ns.y] | unique | list }}", "{{ [ns.x] | join }}"})
         EXPECT_THAT(error_of(doubling + use), HasSubstr("too many steps")) << use;
     EXPECT_THAT(error_of("{{ 'a' | indent(1000000000000, true) }}"), HasSubstr("too many steps"));
+    EXPECT_THAT(error_of("{{ [1] | tojson(indent=1000000000000) }}"), HasSubstr("the indent is too large"));
     EXPECT_THAT(error_of("{{ 2 ** 64 }}"), HasSubstr("too large"));
+    EXPECT_THAT(error_of("{{ (-9223372036854775807 - 1) | abs }}"), HasSubstr("too large"));
+    EXPECT_THAT(error_of("{{ [9223372036854775807, 1] | sum }}"), HasSubstr("too large"));
+    EXPECT_EQ(run("{{ range(9223372036854775806, 9223372036854775807, 2) | list }}").bytes(), "[9223372036854775806]");
     EXPECT_THAT(error_of("{{ 9223372036854775807 + 1 }}"), HasSubstr("too large"));
     EXPECT_THAT(error_of("{{ 9223372036854775808 }}"), HasSubstr("too large"));
     EXPECT_EQ(run("{{ -9223372036854775807 - 1 }}{{ (-9223372036854775807 - 1) % -1 }}").bytes(), "-92233720368547758080");

@@ -37,6 +37,13 @@ TEST(Tokenizer, OnlyMergesMakeTokens) {
     EXPECT_THAT(Tokenizer::load(file).encode("xyz", Special::text), ElementsAre('x', 'y', 'z'));
 }
 
+// "a b" is offered first and "b c" taken before it; "a bc" then stands at the same place, but its turn comes after "bc d".
+TEST(Tokenizer, AMergeWhoseRightSideWentElsewhereIsForgotten) {
+    VocabularyFile source({"b c", "a b", "bc d", "a bc"});
+    const gguf::File file = source.open();
+    EXPECT_THAT(Tokenizer::load(file).encode("abcd", Special::text), ElementsAre('a', first_merge + 2));
+}
+
 TEST(Tokenizer, TheFirstOfTwoEqualMergesCounts) {
     VocabularyFile source({"a b", "b c"});
     source.merges().push_back("a b");
