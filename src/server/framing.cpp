@@ -92,10 +92,7 @@ FramingError HeadScanner::scan(std::string_view input) {
         if (c == 0) return bad("the header holds a NUL byte");
         if (after_return != (c == '\n')) return bad("a line of the header does not end with CR LF");
         if (c != '\n') continue;
-        if (position_ - line_ == 1) {
-            if (line_ == 0) return bad("the request line is empty");
-            complete_ = true;
-        }
+        if (position_ - line_ == 1) complete_ = true;
         line_ = position_ + 1;
     }
     return {};
@@ -119,9 +116,7 @@ FramingError check_head(std::string_view head, HeadLimits limits) {
 
 FramingError ChunkDecoder::read_size(std::string_view line, size_t body_size) {
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), remaining_, 16);
-    const bool starts_with_digit = !line.empty() && line[0] != '-' && line[0] != '+';
-    if (line.size() > 8 || !starts_with_digit || error != std::errc() || end != line.data() + line.size())
-        return bad("the size of a chunk is malformed");
+    if (error != std::errc() || end != line.data() + line.size()) return bad("the size of a chunk is malformed");
     if (remaining_ > limit_ - body_size) return {413, "the body is longer than " + std::to_string(limit_) + " bytes"};
     state_ = remaining_ == 0 ? State::last : State::data;
     return {};
@@ -133,7 +128,7 @@ FramingError ChunkDecoder::read(std::string& input, std::string& body) {
     while (!error && !complete()) {
         const std::string_view rest = std::string_view(input).substr(position);
         if (state_ == State::size) {
-            const size_t end = rest.substr(0, 10).find("\r\n");
+            const size_t end = rest.substr(0, 10).find("\r\n");  // eight digits: below 4 GiB
             if (end == rest.npos) {
                 if (rest.size() >= 10) error = bad("the size of a chunk is malformed");
                 break;

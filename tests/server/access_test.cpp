@@ -36,7 +36,7 @@ TEST(Access, TheKeyIsComparedWhole) {
     const AccessRules rules = with_key("secret");
     EXPECT_EQ(status(rules, {{"authorization", "Bearer secret"}}), 200);
     for (const char* wrong : {"", "secret", "Bearer", "Bearer ", "Bearer secre", "Bearer secrets", "Bearer Secret", "Bearer  secret",
-                              "Bearer secretsecret", "Basic secret"})
+                              "Bearer secretsecret", "Basic secret", "Digest secret"})
         EXPECT_EQ(status(rules, {{"authorization", wrong}}), 401) << wrong;
     EXPECT_EQ(status(rules, {{"authorization", "bearer secret"}}), 200);
     EXPECT_EQ(status(rules, {{"authorization", "Bearer "}}), 401);

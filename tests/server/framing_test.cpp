@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 namespace kylin::server {
 namespace {
@@ -10,10 +11,18 @@ std::string head(const std::string& fields, const std::string& line = "POST /x H
     return line + "\r\nHost: localhost\r\n" + fields + "\r\n";
 }
 
-int status_of(const std::string& text) {
+FramingError error_of(const std::string& text) {
     HeadScanner scanner;
-    if (const FramingError error = scanner.scan(text)) return error.status;
-    return scanner.complete() ? check_head(text.substr(0, scanner.size())).status : -1;
+    if (FramingError error = scanner.scan(text)) return error;
+    return scanner.complete() ? check_head(text.substr(0, scanner.size())) : FramingError{-1, "incomplete"};
+}
+
+int status_of(const std::string& text) { return error_of(text).status; }
+
+void expect_refused(const std::string& text, const std::string& why) {
+    const FramingError error = error_of(text);
+    EXPECT_EQ(error.status, 400) << text;
+    EXPECT_EQ(error.what, why) << text;
 }
 
 TEST(HeadScanner, FindsTheEndHoweverTheBytesArrive) {
@@ -46,37 +55,56 @@ TEST(CheckHead, AcceptsWhatClientsSend) {
     EXPECT_EQ(status_of(head("", "GET /a?b=c HTTP/1.1")), 0);
 }
 
-TEST(CheckHead, RefusesWhatCanBeReadInTwoWays) {
-    for (const char* fields : {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-                               "Content-Length: 1\r\nContent-Length: 1\r\n",
-                               "Content-Length: 1\r\ncontent-length: 2\r\n",
-                               "Content-Length: -1\r\n",
-                               "Content-Length: +1\r\n",
-                               "Content-Length: 1, 1\r\n",
-                               "Content-Length: 0x10\r\n",
-                               "Content-Length: 18446744073709551616\r\n",
-                               "Content-Length:\r\n",
-                               "Content-Length: 1 2\r\n",
-                               "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                               "Host: other\r\n",
-                               "Content-Length : 1\r\n",
-                               " folded: x\r\n",
-                               "A: b\r\n c\r\n",
-                               "\tA: b\r\n",
-                               "A b\r\n",
-                               ": b\r\n",
-                               "A: b\x01\r\n",
-                               "A: b\x7f\r\n",
-                               "Origin: a\r\nOrigin: b\r\n"})
-        EXPECT_EQ(status_of(head(fields)), 400) << fields;
-    for (const char* text :
-         {"POST /x HTTP/1.1\nHost: a\n\n", "POST /x HTTP/1.1\r\nHost: a\nA: b\r\n\r\n", "POST /x HTTP/1.1\r\nHost: a\r\rA: b\r\n\r\n",
-          "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
-          "GET /\r\nHost: a\r\n\r\n", "G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n",
-          "GET / HTTP/1.1\r\n\r\n", "GET / http/1.1\r\nHost: a\r\n\r\n", "hello\r\n\r\n"})
-        EXPECT_EQ(status_of(text), 400) << text;
-    EXPECT_EQ(status_of(std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29)), 400);
-    EXPECT_EQ(status_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+TEST(CheckHead, RefusesFieldsThatCanBeReadInTwoWays) {
+    const std::string length = "content-length: not a number of bytes", name = "a header field's name is malformed",
+                      folded = "a header field is folded over two lines", control = "a: holds a control character";
+    for (const auto& [fields, why] : std::vector<std::pair<std::string, std::string>>{
+             {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "content-length and transfer-encoding contradict each other"},
+             {"Content-Length: 1\r\nContent-Length: 1\r\n", "content-length: given twice"},
+             {"Content-Length: 1\r\ncontent-length: 2\r\n", "content-length: given twice"},
+             {"Content-Length: -1\r\n", length},
+             {"Content-Length: +1\r\n", length},
+             {"Content-Length: 1, 1\r\n", length},
+             {"Content-Length: 0x10\r\n", length},
+             {"Content-Length: 18446744073709551616\r\n", length},
+             {"Content-Length:\r\n", length},
+             {"Content-Length: 1 2\r\n", length},
+             {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "transfer-encoding: given twice"},
+             {"Host: other\r\n", "host: given twice"},
+             {"Origin: a\r\nOrigin: b\r\n", "origin: given twice"},
+             {"Authorization: a\r\nAuthorization: b\r\n", "authorization: given twice"},
+             {"Expect: 100-continue\r\nExpect: 100-continue\r\n", "expect: given twice"},
+             {"Content-Length : 1\r\n", name},
+             {"A b\r\n", name},
+             {"Ab\r\n", name},
+             {": b\r\n", name},
+             {" folded: x\r\n", folded},
+             {"A: b\r\n c\r\n", folded},
+             {"\tA: b\r\n", folded},
+             {"A: b\x01\r\n", control},
+             {"A: b\x7f\r\n", control}})
+        expect_refused(head(fields), why);
+    expect_refused("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "transfer-encoding: not a part of HTTP/1.0");
+}
+
+TEST(CheckHead, RefusesLinesThatCanBeReadInTwoWays) {
+    const std::string end = "a line of the header does not end with CR LF", line = "the request line is malformed",
+                      target = "the request target is malformed";
+    for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
+             {"POST /x HTTP/1.1\nHost: a\n\n", end},
+             {"POST /x HTTP/1.1\r\nHost: a\nA: b\r\n\r\n", end},
+             {"POST /x HTTP/1.1\r\nHost: a\r\rA: b\r\n\r\n", end},
+             {std::string("GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29), "the header holds a NUL byte"},
+             {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "the request line is empty"},
+             {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", target},
+             {"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n", target},
+             {"GET / HTTP/1.1 \r\nHost: a\r\n\r\n", line},
+             {"GET /\r\nHost: a\r\n\r\n", line},
+             {"G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n", line},
+             {"GET / http/1.1\r\nHost: a\r\n\r\n", line},
+             {"hello\r\n\r\n", line},
+             {"GET / HTTP/1.1\r\n\r\n", "host: missing"}})
+        expect_refused(text, why);
 }
 
 TEST(CheckHead, NamesWhatItDoesNotSpeak) {
@@ -116,7 +144,7 @@ TEST(ChunkDecoder, ReadsChunksHoweverTheyArrive) {
 
 TEST(ChunkDecoder, RefusesWhatCanBeReadInTwoWays) {
     for (const char* text : {"5;a=b\r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", " 5\r\nhello\r\n",
-                             "-5\r\nhello\r\n", "+5\r\nhello\r\n", "0x5\r\nhello\r\n", "\r\nhello\r\n", "g\r\nhello\r\n",
+                             "-5\r\nhello\r\n", "+5\r\nhello\r\n", "0x5\r\nhello\r\n", "\r\nhello\r\n", "\r\n\r\n", "g\r\nhello\r\n",
                              "fffffffff\r\nhello\r\n", "0\r\nTrailer: x\r\n\r\n", "00000000005\r\nhello\r\n0\r\n\r\n"})
         for (const size_t piece : {size_t{1}, size_t{100}}) EXPECT_EQ(decode(text, piece).status, 400) << text;
     EXPECT_EQ(decode("6\r\nhello!\r\n0\r\n\r\n", 100, 5).status, 413);

@@ -17,13 +17,15 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Answers with the body; "/hang" never, "/throw" not at all.
+constexpr size_t large = size_t{32} << 20;  // more than the sockets between client and server hold
+
+// Answers with the body; "/hang" never, "/throw" not at all, "/large" at length.
 class Echo final : public Handler {
 public:
     void handle(HttpRequest request, std::shared_ptr<Exchange> exchange) override {
         if (request.path() == "/throw") throw std::runtime_error("a route that fails");
         if (request.path() == "/hang") return hanging.push_back(std::move(exchange));
-        exchange->respond({.body = std::move(request.body)});
+        exchange->respond({.body = request.path() == "/large" ? std::string(large, 'a') : std::move(request.body)});
     }
     void on_done(const ExchangeRecord& record) override { records.push_back(record); }
 
@@ -36,7 +38,7 @@ protected:
     HttpServerTest() {
         HttpOptions options;
         options.port = 0;
-        options.head_seconds = options.body_seconds = options.idle_seconds = 0.2;
+        options.head_seconds = options.body_seconds = options.idle_seconds = options.write_seconds = 0.2;
         options.drain_seconds = 0.2;
         server_.emplace(options, echo_);
         thread_ = std::thread([this] { server_->run(); });
@@ -70,6 +72,7 @@ protected:
     Echo echo_;
     std::optional<HttpServer> server_;
     asio::io_context io_;
+    std::optional<asio::ip::tcp::socket> stays_open_;  // until the server has ended
     std::thread thread_;
 };
 
@@ -109,10 +112,45 @@ TEST_F(HttpServerTest, ARouteThatThrowsCostsItsConnectionOnly) {
     EXPECT_TRUE(exchange("POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nx").ends_with("\r\n\r\nx"));
 }
 
-TEST_F(HttpServerTest, WhatNeverEndsIsCutOffWhenDrainingTakesTooLong) {
+TEST_F(HttpServerTest, WhoeverDoesNotReadIsCutOff) {
     auto socket = connect();
-    const std::string request = "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n";
-    asio::write(socket, asio::buffer(request));
+    asio::write(socket, asio::buffer(std::string("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")));
+    std::this_thread::sleep_for(std::chrono::seconds(1));  // write_seconds and a busy machine
+    EXPECT_LT(read_all(socket).size(), large);
+}
+
+TEST_F(HttpServerTest, WhatIsSentAheadOfAnAnswerIsNotKept) {
+    auto socket = connect();
+    asio::write(socket, asio::buffer(std::string("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")));
+    socket.non_blocking(true);
+    const std::string piece(65536, 'a');
+    size_t n_sent = 0;
+    for (int n_waits = 0; n_waits < 30 && n_sent < large;) {
+        boost::system::error_code error;
+        n_sent += socket.write_some(asio::buffer(piece), error);
+        if (!error) continue;
+        ASSERT_EQ(error, asio::error::would_block);
+        ++n_waits;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_LT(n_sent, large);
+}
+
+TEST_F(HttpServerTest, WhoeverStaysAfterARefusalIsClosedInTheEnd) {
+    auto socket = connect();
+    asio::write(socket, asio::buffer(std::string("no request\r\n\r\n")));
+    EXPECT_TRUE(read_all(socket).starts_with("HTTP/1.1 400 "));
+    boost::system::error_code error;
+    for (int i = 0; i < 100 && !error; ++i) {  // 10 s: five times as long as the server lingers
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        asio::write(socket, asio::buffer("a", 1), error);
+    }
+    EXPECT_TRUE(error);
+}
+
+TEST_F(HttpServerTest, WhatNeverEndsIsCutOffWhenDrainingTakesTooLong) {
+    stays_open_.emplace(connect());
+    asio::write(*stays_open_, asio::buffer(std::string("GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")));
     // The destructor ends the server, which waits for this answer no longer than drain_seconds.
 }
 

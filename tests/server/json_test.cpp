@@ -33,23 +33,40 @@ TEST(ParseJson, RefusesEverythingElse) {
         EXPECT_THROW(parse_json(text), InputError) << text;
 }
 
-// Found by fuzzing: the error named no place.
-TEST(ParseJson, ANameWithoutLettersTwiceIsAnErrorOfTheBody) {
+std::string error_of(const std::string& text) {
     try {
-        parse_json(R"({"": 1, "": 2})");
-        FAIL();
+        parse_json(text);
     } catch (const InputError& e) {
-        EXPECT_EQ(e.where(), "body");
+        return e.what();
     }
+    return "no error";
 }
+
+TEST(ParseJson, SaysThatABodyIsEmpty) {
+    for (const char* text : {"", " \t\r\n"}) EXPECT_EQ(error_of(text), "body: it is empty; a JSON object is expected");
+}
+
+// Found by fuzzing: the error named no place.
+TEST(ParseJson, ANameWithoutLettersTwiceIsAnErrorOfTheBody) { EXPECT_EQ(error_of(R"({"": 1, "": 2})"), "body: given twice"); }
 
 TEST(ParseJson, BoundsDepthAndMembers) {
     EXPECT_NO_THROW(parse_json(std::string(60, '[') + std::string(60, ']')));
     EXPECT_THROW(parse_json(std::string(100000, '[')), InputError);
     EXPECT_THROW(parse_json(std::string(100, '[') + std::string(100, ']')), InputError);
-    std::string members = "{";
-    for (int i = 0; i < 1000000; ++i) members += "\"" + std::to_string(i) + "\":0,";
-    EXPECT_THROW(parse_json(members), InputError);
+    const auto object = [](int n_members) {
+        std::string text = "{";
+        for (int i = 0; i < n_members; ++i) text += (i ? ",\"" : "\"") + std::to_string(i) + "\":0";
+        return text + "}";
+    };
+    const auto list = [&](int n_objects) {
+        std::string text = "[" + object(1000);
+        for (int i = 1; i < n_objects; ++i) text += "," + object(1000);
+        return text + "]";
+    };
+    EXPECT_NO_THROW(parse_json(object(1100)));
+    EXPECT_EQ(error_of(object(1101)), "body: too many members");
+    EXPECT_NO_THROW(parse_json(list(20)));
+    EXPECT_EQ(error_of(list(21)), "body: too many members");
 }
 
 TEST(Dump, NeverThrows) { EXPECT_EQ(dump({{"a", "\xff"}}), "{\"a\":\"\xef\xbf\xbd\"}"); }

@@ -106,6 +106,12 @@ TEST(RequestSchema, ChecksWhatBelongsTogether) {
     EXPECT_EQ(where(chat(R"("n": 9)"), api_chat), "n");
     EXPECT_EQ(where(chat(R"("temperature": -0.1)"), api_chat), "temperature");
     EXPECT_EQ(where(chat(R"("top_logprobs": 21, "logprobs": true)"), api_chat), "top_logprobs");
+    EXPECT_EQ(where(Json{{"prompt", "x"}, {"logprobs", 21}}, api_completions), "logprobs");
+    EXPECT_EQ(where(Json{{"input", "x"}, {"dimensions", 0}}, api_embeddings), "dimensions");
+    EXPECT_EQ(where(chat(R"("max_tokens": 0)"), api_chat), "max_tokens");
+    EXPECT_EQ(where(chat(R"("max_completion_tokens": 0)"), api_chat), "max_completion_tokens");
+    for (const char* id : {"", "-1", "7x", "1234567890"})
+        EXPECT_EQ(where(chat("\"logit_bias\": {\"" + std::string(id) + "\": 1}"), api_chat), "logit_bias") << id;
 }
 
 }  // namespace

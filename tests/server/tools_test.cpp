@@ -60,6 +60,9 @@ TEST(Tools, NameWhatIsWrong) {
     EXPECT_EQ(where({{"tools", {{{"type", "function"}}}}}), field);
     EXPECT_EQ(where({{"tools", {tool("")}}}), field + ".name");
     EXPECT_EQ(where({{"tools", {tool("a b")}}}), field + ".name");
+    EXPECT_EQ(where({{"tools", {tool(std::string(65, 'a'))}}}), field + ".name");
+    EXPECT_EQ(where({{"tools", {tool(std::string(64, 'a'))}}}), "");
+    EXPECT_EQ(where({{"tools", {tool("f", {{"description", 1}})}}}), field + ".description");
     EXPECT_EQ(where({{"tools", {tool("f", {{"parameters", 1}})}}}), field + ".parameters");
     EXPECT_EQ(where({{"tools", {tool("f", {{"strict", 1}})}}}), field + ".strict");
     EXPECT_EQ(where({{"tools", {tool("f"), tool("f")}}}), "tools[1].function.name");
@@ -107,6 +110,25 @@ TEST(Messages, NameTheCallAtFault) {
     EXPECT_EQ(fault({{"role", "assistant"}, {"content", nullptr}}), "messages[0].content");
     EXPECT_EQ(fault({{"role", "user"}, {"content", "x"}, {"tool_calls", {1}}}), "messages[0].tool_calls");
     EXPECT_EQ(fault({{"role", "assistant"}, {"tool_calls", {1}}}), "messages[0].tool_calls[0]");
+    EXPECT_EQ(fault({{"role", "assistant"}, {"tool_calls", 1}}), "messages[0].tool_calls");
+}
+
+TEST(Messages, NameTheFieldAtFault) {
+    const auto fault = [](const Json& message) { return where({{"messages", Json::array({message})}}); };
+    const auto of = [](const Json& content) { return Json{{"role", "user"}, {"content", content}}; };
+    EXPECT_EQ(where({{"messages", "x"}}), "messages");
+    EXPECT_EQ(where({{"messages", {{"role", "user"}}}}), "messages");
+    EXPECT_EQ(where({{"messages", Json::array()}}), "messages");
+    EXPECT_EQ(fault({{"content", "x"}}), "messages[0].role");
+    EXPECT_EQ(fault({{"role", "robot"}, {"content", "x"}}), "messages[0].role");
+    EXPECT_EQ(fault({{"role", "user"}}), "messages[0].content");
+    EXPECT_EQ(fault(of(1)), "messages[0].content");
+    EXPECT_EQ(fault(of({{{"text", "x"}}})), "messages[0].content[0].type");
+    EXPECT_EQ(fault(of({{{"type", "text"}, {"text", "x"}}, {{"type", "image_url"}, {"text", "x"}}})), "messages[0].content[1].type");
+    EXPECT_EQ(fault(of({{{"type", "text"}}})), "messages[0].content[0].text");
+    EXPECT_EQ(fault({{"role", "assistant"}, {"content", "x"}, {"reasoning_content", 1}}), "messages[0].reasoning_content");
+    EXPECT_EQ(fault({{"role", "tool"}, {"content", "x"}, {"tool_call_id", 1}}), "messages[0].tool_call_id");
+    EXPECT_EQ(fault(of({{{"type", "text"}, {"text", "x"}}})), "");
 }
 
 }  // namespace
