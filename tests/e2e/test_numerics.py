@@ -97,12 +97,14 @@ class Guard(unittest.TestCase):
 
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             running = [pool.submit(go_on, i) for i in range(3)]
-            self.server.wait_for(lambda v: v["running"] == 3, "together")
-            for path, body in bad:
-                error = self.failed(path, {"max_tokens": 20, "temperature": 0, **body})
-                self.assertEqual(error["type"], "server_error")
-                self.assertIn("non-finite", error["message"])
-            done.set()
+            try:
+                self.server.wait_for(lambda v: v["running"] == 3, "together")
+                for path, body in bad:
+                    error = self.failed(path, {"max_tokens": 20, "temperature": 0, **body})
+                    self.assertEqual(error["type"], "server_error")
+                    self.assertIn("non-finite", error["message"])
+            finally:
+                done.set()
             answers = [future.result() for future in running]
         for i, given in enumerate(answers):
             self.assertEqual(given, [alone[i]] * len(given))

@@ -428,6 +428,13 @@ TEST(Engine, RefusesAGrammarWithoutAnEnd) {
     EXPECT_THROW(bench.run({.prompt = {1}, .ignore_end = true, .constraint = any}), InputError);
 }
 
+TEST(Engine, RefusesAGrammarOfMoreTokensThanTheModelHas) {
+    const GenerationSpec spec{.prompt = {1}, .constraint = constraint("{}")};
+    const auto n_tokens = static_cast<int>(spec.constraint->n_tokens());
+    EXPECT_NO_THROW(GenerationRequest(spec, {.n_vocab = n_tokens, .n_ctx = 10}));
+    EXPECT_THROW(GenerationRequest(spec, {.n_vocab = n_tokens - 1, .n_ctx = 10}), InputError);
+}
+
 TEST(Engine, ReportsLogprobs) {
     Bench bench({.n_pages = 4});
     const Answer answer = bench.run({.prompt = {1}, .max_tokens = 5, .logprobs = 3});

@@ -75,6 +75,12 @@ TEST(Regex, RefusesWhatItCannotHonour) {
     EXPECT_EQ(refusal("a**"), "pattern: the pattern repeats a repetition");
     EXPECT_EQ(refusal("*a"), "pattern: the pattern has a \"*\" out of place");
     EXPECT_EQ(refusal("a{2"), "pattern: the pattern has a brace that is no repetition");
+    EXPECT_EQ(refusal("a{}"), "pattern: the pattern has a brace that is no repetition");
+    EXPECT_EQ(refusal("a{,3}"), "pattern: the pattern has a brace that is no repetition");
+    EXPECT_EQ(refusal("(?x)"), "pattern: the pattern has a group of an unknown kind");
+    EXPECT_EQ(refusal("\\01"), "pattern: the pattern has an octal escape");
+    EXPECT_EQ(refusal("\\xAZ"), "pattern: the pattern has an escape with a digit that is not hexadecimal");
+    EXPECT_EQ(refusal("\\u{110000}"), "pattern: the pattern has an escape beyond Unicode");
     EXPECT_EQ(refusal("a{3,2}"), "pattern: the pattern repeats at least more often than at most");
     EXPECT_EQ(refusal("a{99999999999}"), "pattern: the pattern repeats too often");
     EXPECT_EQ(refusal("[z-a]"), "pattern: the pattern has a range that runs backwards");
