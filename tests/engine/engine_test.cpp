@@ -429,8 +429,9 @@ TEST(Engine, RefusesAGrammarWithoutAnEnd) {
 }
 
 TEST(Engine, RefusesAGrammarOfMoreTokensThanTheModelHas) {
-    const GenerationSpec spec{.prompt = {1}, .constraint = constraint("{}")};
-    const auto n_tokens = static_cast<int>(spec.constraint->n_tokens());
+    const auto any = constraint("{}");
+    const GenerationSpec spec{.prompt = {1}, .constraint = any};
+    const auto n_tokens = static_cast<int>(any->n_tokens());
     EXPECT_NO_THROW(GenerationRequest(spec, {.n_vocab = n_tokens, .n_ctx = 10}));
     EXPECT_THROW(GenerationRequest(spec, {.n_vocab = n_tokens - 1, .n_ctx = 10}), InputError);
 }
