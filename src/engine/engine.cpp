@@ -91,6 +91,7 @@ private:
     void admit() {
         while (!waiting_.empty() && static_cast<int>(active_.size()) < options_.n_sequences) {
             Sequence& next = *waiting_.front();
+            if (std::ranges::any_of(active_, [&](const auto& s) { return s->is_worth_waiting_for(next.spec()); })) return;
             const std::span<const int32_t> prompt = next.spec().prompt;
             // The last token of the prompt is always run, for its logits.
             CachedTokens cached = cache_.find(prompt.first(prompt.size() - 1), next.spec().cache_salt);

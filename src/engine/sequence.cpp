@@ -25,6 +25,13 @@ void Sequence::admit(CachedTokens cached) {
     admitted_ = Clock::now();
 }
 
+bool Sequence::is_worth_waiting_for(const GenerationSpec& other) const {
+    if (n_answer() > 0 || spec().cache_salt != other.cache_salt) return false;
+    const auto common = std::mismatch(tokens_.begin(), tokens_.end(), other.prompt.begin(), other.prompt.end()).first - tokens_.begin();
+    const int n_saved = static_cast<int>(common) / page_positions * page_positions - n_reused_;  // what was reused can be found already
+    return n_saved > 0 && 2 * n_saved >= n_pending();
+}
+
 bool Sequence::is_end(int32_t token) const {
     const auto& stops = spec().stop_tokens;
     return (!spec().ignore_end && tokenizer_.ends_generation(token)) || std::find(stops.begin(), stops.end(), token) != stops.end();

@@ -35,6 +35,9 @@ public:
     int n_answer() const { return static_cast<int>(tokens_.size() - spec().prompt.size()); }
     int n_positions() const { return origin_.request.n_positions(); }
 
+    // Whether `other` saves more by waiting for the prompt that runs here, and then sharing it, than the wait costs.
+    bool is_worth_waiting_for(const GenerationSpec& other) const;
+
     // From here on it takes part in steps. `cached` holds a true beginning of the prompt and pages for all positions.
     void admit(CachedTokens cached);
     int n_cached() const { return n_cached_; }

@@ -358,6 +358,25 @@ TEST(Engine, SharesBeginningsWithoutChangingAnswers) {
     running.answer.get();
 }
 
+TEST(Engine, ComputesTheCommonPromptOfAnswersThatBeginTogetherOnce) {
+    const auto asks = [](int i) {
+        GenerationSpec spec = babbling(200, 1);
+        spec.sampling.seed = static_cast<uint64_t>(i);
+        return spec;
+    };
+    Bench bench({.n_pages = 40, .n_sequences = 8, .n_ubatch = 8});
+    std::vector<Bench::Running> running;
+    for (int i = 0; i < 5; ++i) running.push_back(bench.start(asks(i)));
+    GenerationSpec salted = asks(5);
+    salted.cache_salt = "mine";
+    running.push_back(bench.start(salted));
+    for (int i = 0; i < 6; ++i) {
+        const Answer answer = running[static_cast<size_t>(i)].answer.get();
+        EXPECT_EQ(answer.finish.usage.n_reused, i % 5 ? 192 : 0) << i;  // three pages
+        EXPECT_EQ(answer, Bench({.n_pages = 8}).run(asks(i))) << i;
+    }
+}
+
 std::shared_ptr<const grammar::Constraint> constraint(const char* schema, const grammar::Limits& limits = {}) {
     static const auto masks = std::make_shared<const grammar::MaskCache>(grammar::TokenTrie(fake_tokenizer()));
     const auto json = grammar::Json::parse(schema);
