@@ -36,8 +36,10 @@ Read read_head(Pieces pieces) {
     read.complete = scanner.complete();
     if (!read.complete || read.status != 0) return read;
     read.body = pieces.text.substr(0, scanner.size());
-    kylin::require(read.body.ends_with("\r\n\r\n") && read.body.find("\r\n\r\n") == read.body.size() - 4, "a head ends at its empty line");
+    const bool is_empty = read.body == "\r\n";
+    kylin::require(is_empty || read.body.find("\r\n\r\n") == read.body.size() - 4, "a head ends at its empty line");
     read.status = check_head(read.body, {.bytes = 300, .fields = 10}).status;
+    kylin::require(!is_empty || read.status == 400, "a head has a request line");
     return read;
 }
 
