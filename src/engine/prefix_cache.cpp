@@ -11,11 +11,11 @@ uint64_t hash_of(uint64_t parent, std::span<const int32_t> tokens) {
     return hash;
 }
 
+}  // namespace
+
 size_t common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
     return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
-
-}  // namespace
 
 PrefixCache::Id PrefixCache::root(const std::string& salt) {
     const auto [it, is_new] = roots_.try_emplace(salt);

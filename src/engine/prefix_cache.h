@@ -17,6 +17,8 @@
 
 namespace kylin {
 
+size_t common_prefix(std::span<const int32_t> a, std::span<const int32_t> b);
+
 struct CachedTokens {
     std::vector<int32_t> tokens;  // those whose keys and values are in the pages
     PageTable pages;

@@ -27,7 +27,7 @@ void Sequence::admit(CachedTokens cached) {
 
 bool Sequence::is_worth_waiting_for(const GenerationSpec& other) const {
     if (n_answer() > 0 || spec().cache_salt != other.cache_salt) return false;
-    const auto common = std::mismatch(tokens_.begin(), tokens_.end(), other.prompt.begin(), other.prompt.end()).first - tokens_.begin();
+    const size_t common = common_prefix(tokens_, std::span(other.prompt).first(other.prompt.size() - 1));  // its last token is always run
     const int n_saved = static_cast<int>(common) / page_positions * page_positions - n_reused_;  // what was reused can be found already
     return n_saved > 0 && 2 * n_saved >= n_pending();
 }

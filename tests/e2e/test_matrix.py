@@ -46,7 +46,7 @@ def available(isa):
 
 class Matrix(unittest.TestCase):
     def ask(self, server, i, **more):
-        answer = server.post("/v1/completions", {**body(i), **more})
+        answer = server.post("/v1/completions", {**body(i), **more}, timeout=600)  # with sanitizers, company of eight takes minutes
         self.usage.append(answer["usage"])
         return digest(answer)
 

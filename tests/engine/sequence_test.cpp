@@ -36,6 +36,8 @@ TEST_F(WorthWaitingFor, APromptThatIsMostlyTheSame) {
 }
 
 TEST_F(WorthWaitingFor, NoPromptThatSharesLessThanAPage) {
+    EXPECT_TRUE(running(counted(65)).is_worth_waiting_for({.prompt = counted(65)}));
+    EXPECT_FALSE(running(counted(64)).is_worth_waiting_for({.prompt = counted(64)}));  // its last token is run for its logits
     EXPECT_FALSE(running(counted(60)).is_worth_waiting_for({.prompt = counted(60)}));
     Tokens other = counted(200);
     other[63] = 300;
