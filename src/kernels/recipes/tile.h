@@ -60,9 +60,10 @@ concept MultipliesTwoRows = requires {
     &V::untangle;
 };
 
-// Adds the products of two groups of weights with `first` and `second`, four inputs each, of every row.
+// Adds the products of two groups of weights with `first` and `second`, four inputs each, of every row. Always inline: as a function of its
+// own, as g++ 12 would have it for AVX2, it keeps the sums in memory (Q4_K on a Zen 3 core: 38 instead of 110 GMAC/s).
 template <class V, size_t P, size_t C, class Row>
-void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P], const typename V::Bytes (&high)[P],
+[[gnu::always_inline]] inline void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P], const typename V::Bytes (&high)[P],
                 const Row* const (&x)[C], int first, int second) {
     constexpr size_t n_alone = MultipliesTwoRows<V> ? C % 2 : C;
     if constexpr (C > n_alone) {
@@ -78,7 +79,7 @@ void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P]
 
 // The sums of one row each, when all groups have been added.
 template <class V, size_t P, size_t C>
-void untangle(typename V::Sums (&dot)[P][C]) {
+[[gnu::always_inline]] inline void untangle(typename V::Sums (&dot)[P][C]) {
     if constexpr (MultipliesTwoRows<V>)
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c + 1 < C; c += 2) V::untangle(dot[p][c], dot[p][c + 1]);
