@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -41,19 +42,46 @@ constexpr uint64_t one_worker = 1, open_bit = uint64_t{1} << 31, one_job = uint6
 constexpr uint64_t job_number(uint64_t state) { return state / one_job; }
 constexpr uint64_t n_joined(uint64_t state) { return state % open_bit; }
 
+// The tasks [first, end) of a thread that nobody has taken yet, in one word. The thread itself takes the first, others the last: while
+// nobody steals, each thread walks through neighbouring tasks, and so through memory, in order.
+class Share {
+public:
+    void assign(int first, int end) { left_.store(pack(first, end), std::memory_order_relaxed); }
+    std::optional<int> take_first() {
+        return take([](int first, int end) { return std::pair{first, pack(first + 1, end)}; });
+    }
+    std::optional<int> take_last() {
+        return take([](int first, int end) { return std::pair{end - 1, pack(first, end - 1)}; });
+    }
+
+private:
+    static uint64_t pack(int first, int end) { return uint64_t{static_cast<uint32_t>(first)} << 32 | static_cast<uint32_t>(end); }
+    template <class Choose>
+    std::optional<int> take(Choose choose) {
+        for (uint64_t now = left_.load(std::memory_order_relaxed);;) {
+            const int first = static_cast<int>(now >> 32), end = static_cast<int>(now & UINT32_MAX);
+            if (first == end) return std::nullopt;
+            const auto [task, left] = choose(first, end);
+            if (left_.compare_exchange_weak(now, left, std::memory_order_relaxed)) return task;
+        }
+    }
+
+    alignas(64) std::atomic<uint64_t> left_{0};  // a cache line of its own
+};
+
 // Longer than the serial stretches between the regions of a forward pass; waking a sleeper costs about as much.
 constexpr std::chrono::microseconds spin_limit{50};
 
 }  // namespace
 
 struct ThreadPool::Shared {
-    // Own cache lines: one is polled by all, the other written by all.
-    alignas(64) std::atomic<uint64_t> state{0};
-    alignas(64) std::atomic<int64_t> next{0};
+    explicit Shared(int n_threads) : shares(static_cast<size_t>(n_threads)) {}
+
+    alignas(64) std::atomic<uint64_t> state{0};  // polled by all
+    std::vector<Share> shares;                   // by thread; the caller is thread 0
 
     // Written by the caller while no job is open or joined.
     alignas(64) const std::function<void(int)>* task = nullptr;
-    int n = 0;
     bool stopping = false;
     std::chrono::microseconds patience{0};
 
@@ -71,23 +99,33 @@ struct ThreadPool::Shared {
         for (std::thread& worker : workers) worker.join();
     }
 
-    void work() {
-        for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < n;) {
-            const int index = static_cast<int>(i);
-            try {
-                (*task)(index);
-            } catch (...) {
-                const std::lock_guard lock(mutex);
-                if (error && error_index < index) continue;
-                error = std::current_exception();
-                error_index = index;
-            }
+    // Requires that no job is open or joined.
+    void distribute(int n) {
+        const auto n_shares = static_cast<int64_t>(shares.size());
+        for (int64_t s = 0; s < n_shares; ++s)
+            shares[static_cast<size_t>(s)].assign(static_cast<int>(n * s / n_shares), static_cast<int>(n * (s + 1) / n_shares));
+    }
+
+    // The thread's own share, then what others have left.
+    void work(size_t thread) {
+        while (const auto i = shares[thread].take_first()) call(*i);
+        for (size_t other = thread + 1; other < thread + shares.size(); ++other)
+            while (const auto i = shares[other % shares.size()].take_last()) call(*i);
+    }
+
+    void call(int index) {
+        try {
+            (*task)(index);
+        } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (error && error_index < index) return;
+            error = std::current_exception();
+            error_index = index;
         }
     }
 
     // Requires that no job is open. Sequentially consistent with sleep(): either the sleeper sees the job, or we see the sleeper.
     void open() {
-        next.store(0, std::memory_order_relaxed);
         state.store((job_number(state.load()) + 1) * one_job | open_bit);
         if (n_sleeping.load() == 0) return;
         { const std::lock_guard lock(mutex); }
@@ -115,23 +153,23 @@ struct ThreadPool::Shared {
         --n_sleeping;
     }
 
-    void serve() {
+    void serve(size_t thread) {
         for (uint64_t job = 0;;) {
             if (!spin(patience, [&] { return job_number(state.load(std::memory_order_acquire)) != job; })) sleep(job);
             job = job_number(state.load());
             if (!join(job)) continue;
             const bool last = stopping;
-            if (!last) work();
+            if (!last) work(thread);
             state.fetch_sub(one_worker);
             if (last) return;
         }
     }
 };
 
-ThreadPool::ThreadPool(int n_threads, bool spins) : shared_(std::make_unique<Shared>()) {
+ThreadPool::ThreadPool(int n_threads, bool spins) : shared_(std::make_unique<Shared>(n_threads)) {
     // With more threads than processors, spinning would keep the one that has work from running.
     if (spins && n_threads <= usable_threads()) shared_->patience = spin_limit;
-    for (int i = 1; i < n_threads; ++i) shared_->workers.emplace_back([shared = shared_.get()] { shared->serve(); });
+    for (size_t i = 1; i < shared_->shares.size(); ++i) shared_->workers.emplace_back([shared = shared_.get(), i] { shared->serve(i); });
 }
 
 ThreadPool::~ThreadPool() = default;
@@ -140,15 +178,11 @@ int ThreadPool::n_threads() const { return static_cast<int>(shared_->workers.siz
 
 void ThreadPool::run(int n, const std::function<void(int)>& task) {
     shared_->task = &task;
-    shared_->n = n;
-    if (n > 1 && !shared_->workers.empty()) {
-        shared_->open();
-        shared_->work();
-        shared_->close();
-    } else {
-        shared_->next.store(0, std::memory_order_relaxed);
-        shared_->work();
-    }
+    shared_->distribute(n);
+    const bool alone = n <= 1 || shared_->workers.empty();
+    if (!alone) shared_->open();
+    shared_->work(0);
+    if (!alone) shared_->close();
     if (shared_->error) std::rethrow_exception(std::exchange(shared_->error, nullptr));
 }
 
