@@ -80,9 +80,9 @@ TEST_P(Matmul, EveryRangeOfOutputs) {
         }
 }
 
-// Rows wide enough for several blocks of rows in L2.
+// Rows wide enough for several blocks of rows in L2, panels unpacked in several parts, the last of each not full.
 TEST_P(Matmul, ManyWideRows) {
-    constexpr int n_outputs = 16, width = 9216, rows = 70;
+    constexpr int n_outputs = 21, width = 9472, rows = 70;
     Random random(24);
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
     const auto x = testing::activations(scalar(), matrix.activation(), gaussian(rows * width, random));

@@ -16,6 +16,7 @@ struct Avx2 : X86Lanes {
     static constexpr int unsigned_max = 128;  // two products of 128 * 127 still fit in int16
     // Of products of bytes as many as there are registers for; 8 sums of floats hide the latency of fma on two pipes.
     static constexpr size_t byte_vectors = 2, byte_rows = 4, float_vectors = 2, float_rows = 4;
+    static constexpr int rows_to_unpack = 16;
 
     // g++ 12 else computes all products of an unrolled tile first and spills every one: 1.5 times slower.
     static Sums keep(Sums v) {

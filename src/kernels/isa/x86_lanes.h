@@ -16,6 +16,7 @@ struct X86Lanes : X86Floats {
     static Ints zero_ints() { return _mm256_setzero_si256(); }
 
     static Bytes load_bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+    static void store_bytes(void* p, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
     static Bytes splat_byte(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
     static Bytes splat4(const void* p) {
         int v;

@@ -10,25 +10,25 @@ template <class V>
 void matmul(const MatmulTask& task) {
     switch (task.weights->type()) {
         case BlockType::q2_k:
-            return walk_tiles<V, ShortSubBlocks<V, FormatQ2K<V>>>(task);
+            return walk<V, ShortSubBlocks, FormatQ2K<V>>(task);
         case BlockType::q4_k:
-            return walk_tiles<V, SuperBlocks<V, FormatQ4K<V>>>(task);
+            return walk<V, SuperBlocks, FormatQ4K<V>>(task);
         case BlockType::q5_k:
-            return walk_tiles<V, SuperBlocks<V, FormatQ5K<V>>>(task);
+            return walk<V, SuperBlocks, FormatQ5K<V>>(task);
         case BlockType::q6_k:
-            return walk_tiles<V, ShortSubBlocks<V, FormatQ6K<V>>>(task);
+            return walk<V, ShortSubBlocks, FormatQ6K<V>>(task);
         case BlockType::q8_0:
-            return walk_tiles<V, SignedOrBiased<V, EightBits>>(task);
+            return walk_eight_bits<V, EightBits>(task);
         case BlockType::q4_0:
-            return walk_tiles<V, UnsignedBlocks<V, FourBits<V, PanelQ4_0>>>(task);
+            return walk<V, UnsignedBlocks, FourBits<V, PanelQ4_0>>(task);
         case BlockType::q4_1:
-            return walk_tiles<V, UnsignedBlocks<V, FourBits<V, PanelQ4_1>>>(task);
+            return walk<V, UnsignedBlocks, FourBits<V, PanelQ4_1>>(task);
         case BlockType::q5_0:
-            return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_0>>>(task);
+            return walk<V, UnsignedBlocks, FiveBits<V, PanelQ5_0>>(task);
         case BlockType::q5_1:
-            return walk_tiles<V, UnsignedBlocks<V, FiveBits<V, PanelQ5_1>>>(task);
+            return walk<V, UnsignedBlocks, FiveBits<V, PanelQ5_1>>(task);
         case BlockType::iq4_nl:
-            return walk_tiles<V, SignedOrBiased<V, FromTable>>(task);
+            return walk_eight_bits<V, FromTable>(task);
         case BlockType::f16:
             return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task);
         case BlockType::bf16:

@@ -14,10 +14,13 @@ namespace kylin {
 // Of a quant in a file -128 may occur, of an activation it never does.
 static_assert(32 * 128 * 127 < (1 << 24));
 
-// Weights of eight bits where bytes without a sign cannot hold them. Format: Block and weights(block, pair of groups, low, high).
+// Weights of eight bits where bytes without a sign cannot hold them. Format: Block and weights(block, 0, pair of groups, low, high).
 template <class V, class Format>
 struct SignedBlocks {
+    using WeightFormat = Format;
     using Block = typename Format::Block;
+    using Row = ActivationQ8_0;
+    static constexpr int inputs = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     // Where bytes are multiplied as signed ones anyway, a whole block is summed at once.
     static constexpr bool sums_blocks = std::is_same_v<typename V::SignedBytes, typename V::Bytes>;
@@ -25,11 +28,10 @@ struct SignedBlocks {
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        clear<V>(total);
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) {
-                w[p] = in.weights<V, Block>(p, b);
+                w[p] = in.weights<V, Format>(p, b);
                 fetch_ahead<C>(w[p].at);
             }
             const ActivationQ8_0* x[C];
@@ -55,7 +57,7 @@ private:
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
-            for (size_t p = 0; p < P; ++p) Format::weights(w[p], i, low[p], high[p]);
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], 0, i, low[p], high[p]);
             if constexpr (sums_blocks) {
                 dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
             } else {
@@ -86,10 +88,13 @@ private:
 };
 
 // Weights as bytes without a sign: of q - offset, the offset meets the sum of the inputs. Format: Block, max (largest byte), either
-// log2_offset or a minimum m in Block, and weights(block, pair of groups, low, high).
+// log2_offset or a minimum m in Block, and weights(block, 0, pair of groups, low, high).
 template <class V, class Format>
 struct UnsignedBlocks {
+    using WeightFormat = Format;
     using Block = typename Format::Block;
+    using Row = ActivationQ8_0;
+    static constexpr int inputs = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int largest = V::products * Format::max * 127;
     static constexpr int groups_per_sum = 8 * largest <= V::sum_max ? 8 : 4;
@@ -97,11 +102,10 @@ struct UnsignedBlocks {
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        clear<V>(total);
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) {
-                w[p] = in.weights<V, Block>(p, b);
+                w[p] = in.weights<V, Format>(p, b);
                 fetch_ahead<C>(w[p].at);
             }
             const ActivationQ8_0* x[C];
@@ -125,7 +129,7 @@ private:
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
-            for (size_t p = 0; p < P; ++p) Format::weights(w[p], i, low[p], high[p]);
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], 0, i, low[p], high[p]);
             dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
@@ -152,8 +156,9 @@ private:
 template <class V, class Panel>
 struct FourBits {
     using Block = Panel;
+    static constexpr int sub_blocks = 1, pairs = 4;
     static constexpr int max = 15, log2_offset = 3;
-    static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+    static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o);
         low = V::low_nibbles(q);
         high = V::high_nibbles(q);
@@ -163,8 +168,9 @@ struct FourBits {
 template <class V, class Panel>
 struct FiveBits {
     using Block = Panel;
+    static constexpr int sub_blocks = 1, pairs = 4;
     static constexpr int max = 31, log2_offset = 4;
-    static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+    static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), h = V::load_bytes(w->high + 4 * w.o);
         low = V::or_bytes(V::low_nibbles(q), V::bit_as_16(h, i));
         high = V::or_bytes(V::high_nibbles(q), V::bit_as_16(h, i + 4));
@@ -181,8 +187,9 @@ typename V::Bytes eight_bits(typename V::Bytes v) {
 template <class V, bool biased>
 struct EightBits {
     using Block = PanelQ8_0;
+    static constexpr int sub_blocks = 1, pairs = 4;
     static constexpr int max = 255, log2_offset = 7;
-    static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+    static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         low = eight_bits<V, biased>(V::load_bytes(w->quants[i] + 4 * w.o));
         high = eight_bits<V, biased>(V::load_bytes(w->quants[i + 4] + 4 * w.o));
     }
@@ -191,8 +198,9 @@ struct EightBits {
 template <class V, bool biased>
 struct FromTable {
     using Block = PanelIQ4NL;
+    static constexpr int sub_blocks = 1, pairs = 4;
     static constexpr int max = 113 + 128, log2_offset = 7;
-    static void weights(Weights<Block> w, int i, typename V::Bytes& low, typename V::Bytes& high) {
+    static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), table = eight_bits<V, biased>(V::splat16(iq4_nl_values));
         low = V::look_up(table, V::low_nibbles(q));
         high = V::look_up(table, V::high_nibbles(q));
@@ -201,6 +209,11 @@ struct FromTable {
 
 // Without a sign where V can multiply all 256 values of a byte.
 template <class V, template <class, bool> class Format>
-using SignedOrBiased = std::conditional_t<V::unsigned_max == 255, UnsignedBlocks<V, Format<V, true>>, SignedBlocks<V, Format<V, false>>>;
+void walk_eight_bits(const MatmulTask& task) {
+    if constexpr (V::unsigned_max == 255)
+        walk<V, UnsignedBlocks, Format<V, true>>(task);
+    else
+        walk<V, SignedBlocks, Format<V, false>>(task);
+}
 
 }  // namespace kylin

@@ -8,14 +8,13 @@
 
 namespace kylin {
 
-// Format: Element and load(elements of one input).
+// Format: Block, an element, and load(elements of one input).
 template <class V, class Format>
 struct FloatColumns {
     static constexpr size_t vectors = V::float_vectors, rows = V::float_rows;
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        clear<V>(total);
         for (int k = 0; k < in.width; k += float_chunk) {
             const int n = in.width - k < float_chunk ? in.width - k : float_chunk;
             typename V::Floats part[P][C];
@@ -28,10 +27,10 @@ struct FloatColumns {
 private:
     template <size_t P, size_t C>
     static void sum_chunk(const TileInput& in, int first, int n, typename V::Floats (&part)[P][C]) {
-        const typename Format::Element* w[P];
+        const typename Format::Block* w[P];
         const float* x[C];
         for (size_t p = 0; p < P; ++p) {
-            const auto column = in.weights<V, typename Format::Element>(p, panel_outputs * first);
+            const auto column = in.weights<V, Format>(p, panel_outputs * first);
             w[p] = column.at + column.o;
         }
         for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const float*>(in.x + c * in.x_stride) + first;
@@ -56,17 +55,17 @@ private:
 
 template <class V>
 struct FormatF32 {
-    using Element = float;
+    using Block = float;
     static typename V::Floats load(const float* w) { return V::load_f32(w); }
 };
 template <class V>
 struct FormatF16 {
-    using Element = uint16_t;
+    using Block = uint16_t;
     static typename V::Floats load(const uint16_t* w) { return V::load_f16(w); }
 };
 template <class V>
 struct FormatBF16 {
-    using Element = uint16_t;
+    using Block = uint16_t;
     static typename V::Floats load(const uint16_t* w) { return V::load_bf16(w); }
 };
 

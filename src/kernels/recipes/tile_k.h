@@ -24,16 +24,18 @@ static_assert(int64_t{32} * 32 * q8_max * 128 < (1 << 24));
 // What Q4_K and Q5_K share. Format: Block, max (largest quant), groups_per_sum and weights(block, sub-block, pair, low, high).
 template <class V, class Format>
 struct SuperBlocks {
+    using WeightFormat = Format;
     using Block = typename Format::Block;
+    using Row = ActivationQ8_K;
+    static constexpr int inputs = 256;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static_assert(Format::groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
             Weights<Block> w[P];
-            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Block>(p, b);
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
             const ActivationQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -86,6 +88,7 @@ private:
 template <class V>
 struct FormatQ4K {
     using Block = PanelQ4K;
+    static constexpr int sub_blocks = 8, pairs = 4;
     static constexpr int max = 15;
     static constexpr int groups_per_sum = 8;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
@@ -98,6 +101,7 @@ struct FormatQ4K {
 template <class V>
 struct FormatQ5K {
     using Block = PanelQ5K;
+    static constexpr int sub_blocks = 8, pairs = 4;
     static constexpr int max = 31;
     static constexpr int groups_per_sum = 8 * V::products * max * q8_max <= V::sum_max ? 8 : 4;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
@@ -111,17 +115,19 @@ struct FormatQ5K {
 // second), two groups of inputs. A Block with `mins` is Q2_K's.
 template <class V, class Format>
 struct ShortSubBlocks {
+    using WeightFormat = Format;
     using Block = typename Format::Block;
+    using Row = ActivationQ8_K;
+    static constexpr int inputs = 256;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
-        clear<V>(total);
         for (int b = 0; b < in.width / 256; ++b) {
             Weights<Block> w[P];
-            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Block>(p, b);
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
             const ActivationQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -186,6 +192,7 @@ private:
 template <class V>
 struct FormatQ6K {
     using Block = PanelQ6K;
+    static constexpr int sub_blocks = 16, pairs = 2;
     static constexpr int max = 63;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
         const typename V::Bytes q = V::load_bytes(w->sub_blocks[s].low[i] + 4 * w.o), h = V::load_bytes(w->sub_blocks[s].high + 4 * w.o);
@@ -197,6 +204,7 @@ struct FormatQ6K {
 template <class V>
 struct FormatQ2K {
     using Block = PanelQ2K;
+    static constexpr int sub_blocks = 16, pairs = 2;
     static constexpr int max = 3 * 16;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
         const typename V::Bytes q = V::load_bytes(w->quants[s] + 4 * w.o);
