@@ -14,7 +14,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     int n_threads() const;
-    // Calls task(i) once for every i in [0, n), in any order, on any worker; returns when all are done.
+    // Calls task(i) once for every i in [0, n), in any order, on any worker; returns when all are done. Each thread begins with a range of
+    // its own, first to last, so neighbouring tasks should read neighbouring memory; one that is done takes the last of another's range.
     // Of the exceptions thrown by tasks, the one of the lowest i is rethrown here, after all calls. One caller at a time; not reentrant.
     void run(int n, const std::function<void(int)>& task);
 

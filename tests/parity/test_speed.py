@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Catches a collapse of speed: Kylin against llama.cpp in turn, in one run. The least ratios are far below what is measured on a quiet
-machine (docs/performance.md: prefill 2 to 2.7, decode 1.3 to 1.7), because a test machine is not quiet.
+"""Catches a collapse of speed: Kylin against llama.cpp in turn, in one run. The least ratios are below what is measured on a quiet machine
+(docs/performance.md: prefill 2.3 to 2.7, decode 1.2 to 1.6), because a test machine is not quiet. AVX-512 has a lower one for prefill:
+some of its processors have AMX, which llama.cpp uses (1.24). A tile of AVX2 with its sums in memory was measured at 1.3 to 1.4.
 
 Usage: test_speed.py --kylin PATH --model M.gguf
 """
@@ -9,7 +10,8 @@ import json
 import subprocess
 import sys
 
-LEAST = {"prefill 64": 1.2, "decode 8 at depth 0": 0.8}
+LEAST_PREFILL = {"avx2": 1.6, "avx512": 1.2}
+LEAST_DECODE = 0.8
 
 
 def main():
@@ -19,10 +21,12 @@ def main():
     options = parser.parse_args()
     report = json.loads(subprocess.run([options.kylin, "bench", "-m", options.model, "--against", "llama.cpp", "--flash-attn", "on", "-p", "64",
                                         "-n", "8", "-r", "5", "--json"], check=True, stdout=subprocess.PIPE).stdout)
-    ratios = {r["work"]: r["ratio"] for r in report["results"]}
-    for work, ratio in ratios.items():
-        print(f"{work}: {ratio:.2f} times llama.cpp, at least {LEAST[work]}")
-    sys.exit(any(ratios[work] < least for work, least in LEAST.items()))
+    failed = False
+    for result in report["results"]:
+        least = LEAST_PREFILL[report["kernels"]] if result["work"].startswith("prefill") else LEAST_DECODE
+        print(f"{result['work']}: {result['ratio']:.2f} times llama.cpp, at least {least}")
+        failed = failed or result["ratio"] < least
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

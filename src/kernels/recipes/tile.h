@@ -14,7 +14,7 @@ struct Weights {
     const Block* operator->() const { return at; }
 };
 
-// Formats whose bytes lie in memory ready to be multiplied: a group is 64 bytes, and the groups of a block lie in the order in which
+// A format whose bytes lie in memory ready to be multiplied: a group is 64 bytes, and the groups of a block lie in the order in which
 // `weights` of Format gives them. Only the bytes are unpacked: scales are read from the panel.
 template <class V, class Format>
 struct Unpacked : Format {
