@@ -77,8 +77,8 @@ constexpr std::chrono::microseconds spin_limit{50};
 struct ThreadPool::Shared {
     explicit Shared(int n_threads) : shares(static_cast<size_t>(n_threads)) {}
 
-    alignas(64) std::atomic<uint64_t> state{0};  // polled by all
-    std::vector<Share> shares;                   // by thread; the caller is thread 0
+    alignas(64) std::atomic<uint64_t> state{0};  // polled by all, so alone in its cache line
+    alignas(64) std::vector<Share> shares;       // by thread; the caller is thread 0
 
     // Written by the caller while no job is open or joined.
     alignas(64) const std::function<void(int)>* task = nullptr;
