@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""The loops that multiply must keep their sums in registers, in the object file of an instruction set. Two things are looked at:
+"""The loops that multiply must keep their sums in registers, and fetch weights, in the object file of an instruction set. Three things are
+looked at:
 
 - Of each innermost loop with many vector products, the vectors that go through the stack. In AVX-512 a quarter of the products is allowed:
   32 registers hold the sums of a tile, but not always the totals that a block adds to at its end (14 moves for 64 products). AVX2 has 16
   registers; its worst tiles move 54 vectors for 64 products and 41 for 32, so 1.5 are allowed. A compiler that computes all products first
   spills every one, and loads it again.
 - Calls out of the function of a tile. One that is not inlined takes its sums through memory: it cost two thirds of the speed of AVX2.
+- Tiles of so many rows that none of their instructions fetches what lies ahead. g++ 12 dropped calls of a function that only fetches, and a
+  decode step took a fifth longer. Tiles whose weights were unpacked before read them from the cache.
 
-Usage: hot_loops.py OBJECT MOVES_PER_PRODUCT   Exit status 1 if a loop spills or a tile calls, or if there is none to look at.
+Usage: hot_loops.py OBJECT MOVES_PER_PRODUCT FETCHING_ROWS   Exit status 1 if a loop spills or a tile calls, or if there is none to look at.
 """
 import re
 import subprocess
@@ -17,6 +20,7 @@ PRODUCT = re.compile(r"\b(vpdpbusd|vpmaddubsw|vfn?m(add|sub)\d+ps)\b")
 STACK_VECTOR = re.compile(r"\bv\w+ .*%[xyz]mm\d+.*\(%r[sb]p|\bv\w+ .*\(%r[sb]p[^)]*\).*%[xyz]mm\d+")
 FUNCTION = re.compile(r"[0-9a-f]+ <(.*)>:$")
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\s+(.*)")
+TILE = re.compile(r"run_tileI.*Lm(\d+)EEEvR")
 ALLOWED_CALL = "__stack_chk_fail"
 MANY = 16
 
@@ -50,12 +54,14 @@ def calls(body):
 
 
 def main():
-    path, moves_per_product = sys.argv[1], float(sys.argv[2])
+    path, moves_per_product, fetching_rows = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     n_loops, n_tiles, bad = 0, 0, []
     for name, body in functions(path):
-        if "run_tile" in name:
+        if tile := TILE.search(name):
             n_tiles += 1
             bad += [f"{name}: {text}" for text in calls(body)]
+            if "Unpacked" not in name and int(tile[1]) >= fetching_rows and not any(text.startswith("prefetch") for _, text in body):
+                bad.append(f"{name}: does not fetch ahead")
         for first, last in innermost_loops(body):
             texts = [text for _, text in body[first:last + 1]]
             products = sum(bool(PRODUCT.search(t)) for t in texts)

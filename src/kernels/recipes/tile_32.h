@@ -30,10 +30,8 @@ struct SignedBlocks {
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
-            for (size_t p = 0; p < P; ++p) {
-                w[p] = in.weights<V, Format>(p, b);
-                fetch_ahead<C>(w[p].at);
-            }
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
+            fetch_ahead<V, C>(w);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -104,10 +102,8 @@ struct UnsignedBlocks {
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
-            for (size_t p = 0; p < P; ++p) {
-                w[p] = in.weights<V, Format>(p, b);
-                fetch_ahead<C>(w[p].at);
-            }
+            for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
+            fetch_ahead<V, C>(w);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];

@@ -37,12 +37,12 @@ private:
         typename V::Floats sum[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
+        constexpr int inputs_of_line = 64 / (panel_outputs * static_cast<int>(sizeof(typename Format::Block)));
         for (int i = 0; i < n; ++i) {
+            if (i % inputs_of_line == 0)
+                for (size_t p = 0; p < P; p += vectors_of_panel<V>) fetch_ahead<V, C>(w[p] + panel_outputs * i, 1);
             typename V::Floats wi[P];
-            for (size_t p = 0; p < P; ++p) {
-                wi[p] = Format::load(w[p] + panel_outputs * i);
-                fetch_ahead<C>(w[p] + panel_outputs * i);
-            }
+            for (size_t p = 0; p < P; ++p) wi[p] = Format::load(w[p] + panel_outputs * i);
             for (size_t c = 0; c < C; ++c) {
                 const typename V::Floats xi = V::splat(x[c][i]);
                 for (size_t p = 0; p < P; ++p) sum[p][c] = V::fma(wi[p], xi, sum[p][c]);

@@ -57,10 +57,9 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p) {
-            fetch_ahead<C>(w[p].at, s, 8);
+        fetch_ahead<V, C>(w, s, 8);
+        for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
-        }
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
@@ -167,10 +166,9 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p) {
-            fetch_ahead<C>(w[p].at, s, 16);
+        fetch_ahead<V, C>(w, s, 16);
+        for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
-        }
         typename V::Scales scale[P];
         for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
 #pragma GCC unroll 2
