@@ -238,7 +238,7 @@ private:
 
 // Covers a row: vector(i) for whole vectors, then vector(i, n) for the n elements left.
 template <class V, class Vector>
-void for_each_vector(int n, Vector vector) {
+[[gnu::always_inline]] inline void for_each_vector(int n, Vector vector) {
     int i = 0;
     for (; i + V::lanes <= n; i += V::lanes) vector(i);
     if (i < n) vector(i, n - i);
