@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Catches a collapse of speed: Kylin against llama.cpp in turn, in one run. The least ratios are below what is measured on a quiet machine
-(docs/performance.md: prefill 2.3 to 2.7, decode 1.2 to 1.6), because a test machine is not quiet. AVX-512 has a lower one for prefill:
-some of its processors have AMX, which llama.cpp uses (1.24). A tile of AVX2 with its sums in memory was measured at 1.3 to 1.4.
+(docs/performance.md: prefill 2.3 to 2.7, decode 1.2 to 1.7), because a test machine is not quiet. AVX-512 has a lower one for prefill:
+some of its processors have AMX, which llama.cpp uses (1.24). A tile of AVX2 with its sums in memory was measured at 1.3 to 1.4 in
+prefill.
 
 Usage: test_speed.py --kylin PATH --model M.gguf
 """
@@ -11,7 +12,7 @@ import subprocess
 import sys
 
 LEAST_PREFILL = {"avx2": 1.6, "avx512": 1.2}
-LEAST_DECODE = 0.8
+LEAST_DECODE = {"avx2": 1.05, "avx512": 0.8}
 
 
 def main():
@@ -23,7 +24,7 @@ def main():
                                         "-n", "8", "-r", "5", "--json"], check=True, stdout=subprocess.PIPE).stdout)
     failed = False
     for result in report["results"]:
-        least = LEAST_PREFILL[report["kernels"]] if result["work"].startswith("prefill") else LEAST_DECODE
+        least = (LEAST_PREFILL if result["work"].startswith("prefill") else LEAST_DECODE)[report["kernels"]]
         print(f"{result['work']}: {result['ratio']:.2f} times llama.cpp, at least {least}")
         failed = failed or result["ratio"] < least
     sys.exit(failed)

@@ -19,7 +19,7 @@ struct Avx2 : X86Lanes {
     static constexpr int rows_to_unpack = 16;
     // A few rows take as long to multiply as to read, and the processor alone does little of both at once (Zen 3, two cores, one row from
     // memory: Q4_K 1.3, Q6_K 1.2 times as fast as without, 4 rows 1.2; from 16 rows on there is nothing to gain, or to lose).
-    static constexpr size_t bytes_ahead(size_t) { return 3072; }
+    static constexpr size_t bytes_ahead(size_t) { return 2048; }
 
     // g++ 12 else computes all products of an unrolled tile first and spills every one: 1.5 times slower.
     static Sums keep(Sums v) {
