@@ -81,9 +81,9 @@ struct ProductRow {
 };
 
 // A page is read by products, one column of vectors after the other, or line by line to be converted. While it is, as much of the page that
-// is needed next is fetched, in the order of memory: a few queries per page take less arithmetic than memory time, and would wait for both in
-// turn. Fetching what will be read at this place of the next page, every second or fourth cache line, gained nothing on a Zen 3 (one row at
-// depth 2048, two cores: 19 to 21 GB/s, in this order 25). The floats of a converted page need the first-level cache for themselves.
+// is needed next is fetched, in the order of memory: a few queries per page take less arithmetic than memory time, and would wait for both
+// in turn. Fetching what will be read at this place of the next page, every second or fourth cache line, gained nothing on a Zen 3 (one row
+// at depth 2048, two cores: 19 to 21 GB/s, in this order 25). The floats of a converted page need the first-level cache for themselves.
 enum class Reading : uint8_t { products, conversion };
 template <Reading reading>
 [[gnu::always_inline]] inline void fetch(const void* line) {

@@ -69,8 +69,8 @@ struct TileOutput {
     bool continues;  // y holds the totals of the inputs before these
 };
 
-// Fetches the n bytes that lie V::bytes_ahead(C) after `at`, where a tile of C rows gains by it. Always inline: g++ 12 takes a function that
-// only fetches for one without effect, and drops its calls.
+// Fetches the n bytes that lie V::bytes_ahead(C) after `at`, where a tile of C rows gains by it. Always inline: g++ 12 takes a function
+// that only fetches for one without effect, and drops its calls.
 template <class V, size_t C>
 [[gnu::always_inline]] inline void fetch_ahead(const void* at, size_t n) {
     constexpr size_t cache_line = 64, distance = V::bytes_ahead(C);
