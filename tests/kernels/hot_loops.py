@@ -7,10 +7,11 @@ looked at:
   registers; its worst tiles move 54 vectors for 64 products and 41 for 32, so 1.5 are allowed. A compiler that computes all products first
   spills every one, and loads it again.
 - Calls out of the function of a tile. One that is not inlined takes its sums through memory: it cost two thirds of the speed of AVX2.
-- Tiles of so many rows that none of their instructions fetches what lies ahead. g++ 12 dropped calls of a function that only fetches, and a
-  decode step took a fifth longer. Tiles whose weights were unpacked before read them from the cache.
+- Tiles of FETCHING_ROWS rows or more in which no instruction fetches what lies ahead. g++ 12 dropped calls of a function that only fetches,
+  and a decode step took a fifth longer. Tiles whose weights were unpacked before read them from the cache and need not fetch.
 
-Usage: hot_loops.py OBJECT MOVES_PER_PRODUCT FETCHING_ROWS   Exit status 1 if a loop spills or a tile calls, or if there is none to look at.
+Usage: hot_loops.py OBJECT MOVES_PER_PRODUCT FETCHING_ROWS   Exit status 1 if one of these is found, or if
+there is no loop or no tile to look at.
 """
 import re
 import subprocess

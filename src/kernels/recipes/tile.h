@@ -79,6 +79,7 @@ template <class V, size_t C>
 }
 
 // Part `part` of `n_parts` of what lies ahead of a block of each panel: all of a super-block at once would be too many requests.
+// Unpacked bytes are in the cache already.
 template <class V, size_t C, size_t P, class Block>
 [[gnu::always_inline]] inline void fetch_ahead(const Weights<Block> (&w)[P], int part = 0, int n_parts = 1) {
     if (w[0].unpacked != nullptr) return;
