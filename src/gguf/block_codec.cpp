@@ -46,14 +46,6 @@ uint16_t f32_to_bf16(float value) {
     return static_cast<uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
 }
 
-// Sub-blocks 0..3 have six bits each in bytes j and j + 4; sub-blocks 4..7 have four bits in byte j + 4
-// and their upper two in the top of the bytes of sub-blocks 0..3.
-ScaleMin unpack_scale_min(const uint8_t (&scales)[12], int j) {
-    if (j < 4) return {static_cast<uint8_t>(scales[j] & 63), static_cast<uint8_t>(scales[j + 4] & 63)};
-    return {static_cast<uint8_t>((scales[j + 4] & 15) | ((scales[j - 4] >> 6) << 4)),
-            static_cast<uint8_t>((scales[j + 4] >> 4) | ((scales[j] >> 6) << 4))};
-}
-
 // Low four bits: bytes 0..7 hold scales 0..7 below and 8..15 above. Upper two bits: byte 8 + j % 4, shifted by 2 (j / 4).
 void unpack_q3_k_scales(const uint8_t (&packed)[12], int8_t (&scales)[16]) {
     for (int j = 0; j < 16; ++j) {

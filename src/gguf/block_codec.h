@@ -13,11 +13,16 @@ uint16_t f32_to_f16(float value);   // to the nearest, ties to even; a NaN becom
 float bf16_to_f32(uint16_t brain);  // exact
 uint16_t f32_to_bf16(float value);  // to the nearest, ties to even; a NaN keeps its upper bits and becomes quiet
 
-// The six-bit scale and minimum of sub-block j (0..7) of a Q4_K or Q5_K block.
+// The six-bit scale and minimum of sub-block j (0..7) of a Q4_K or Q5_K block: those of 0..3 in bytes j and j + 4; of 4..7 four bits in
+// byte j + 4, and the upper two in the top of the bytes of 0..3. Inline, because packing takes them apart for every block.
 struct ScaleMin {
     uint8_t scale, min;
 };
-ScaleMin unpack_scale_min(const uint8_t (&scales)[12], int j);
+inline ScaleMin unpack_scale_min(const uint8_t (&scales)[12], int j) {
+    if (j < 4) return {static_cast<uint8_t>(scales[j] & 63), static_cast<uint8_t>(scales[j + 4] & 63)};
+    return {static_cast<uint8_t>((scales[j + 4] & 15) | ((scales[j - 4] >> 6) << 4)),
+            static_cast<uint8_t>((scales[j + 4] >> 4) | ((scales[j] >> 6) << 4))};
+}
 
 // The six-bit scales of the 16 sub-blocks of a Q3_K block, each stored plus 32.
 void unpack_q3_k_scales(const uint8_t (&packed)[12], int8_t (&scales)[16]);

@@ -33,152 +33,190 @@ size_t packed_bytes(BlockType type, size_t width) {
     }
 }
 
-uint32_t load4(const void* p) {
-    uint32_t v;
+// What a block holds but for its scales, as words of four inputs of one output: row o of the matrix [output][word] whose columns are
+// the groups of a panel. They are its last bytes, in every panel.
+using Words = uint32_t*;
+
+// Two words, the first in the lower half.
+using Pair = uint64_t;
+Pair load_pair(const void* p) {
+    Pair v;
     std::memcpy(&v, p, sizeof v);
     return v;
 }
-void store4(void* p, uint32_t v) { std::memcpy(p, &v, sizeof v); }
+void store_pair(Words to, Pair v) { std::memcpy(to, &v, sizeof v); }
+constexpr Pair low_nibbles = 0x0f0f0f0f0f0f0f0f, two_bits = 0x0303030303030303, one_bit = 0x0101010101010101;
 
-// Four bytes at a time.
-constexpr uint32_t low_nibbles = 0x0f0f0f0f, two_bits = 0x03030303, one_bit = 0x01010101;
-uint32_t nibbles(uint32_t v, int which) { return (v >> (4 * which)) & low_nibbles; }
+Pair nibbles(Pair v, int which) { return (v >> (4 * which)) & low_nibbles; }
 
-uint8_t (&quants_of(PanelQ4K& panel, int s))[4][64] { return panel.quants[s]; }
-uint8_t (&quants_of(PanelQ5K& panel, int s))[4][64] { return panel.sub_blocks[s].quants; }
+// The first word, with the second beside it in bits that the first does not use.
+uint32_t beside(Pair v, int shift) { return static_cast<uint32_t>(v | v >> (32 - shift)); }
+
+// Bits `shift` and `shift` + 1 of 16 bytes.
+uint32_t two_bits_of(const uint8_t* source, int shift) {
+    return beside((load_pair(source) >> shift) & two_bits, 2) | beside((load_pair(source + 8) >> shift) & two_bits, 2) << 4;
+}
 
 template <class Panel, class Block>
-void pack_sub_blocks(Panel& panel, const Block& block, int o) {
+void pack_scales(Panel& panel, const Block& block, int o) {
     panel.d[o] = block.d;
     panel.dmin[o] = block.dmin;
+#pragma GCC unroll 8
     for (int s = 0; s < 8; ++s) {
         const ScaleMin v = unpack_scale_min(block.scales, s);
         panel.scales[s][o] = v.scale;
         panel.mins[s / 2][o][s % 2] = v.min;
-        const uint8_t* source = block.qs + 32 * (s / 2);
-        for (int i = 0; i < 4; ++i)
-            store4(&quants_of(panel, s)[i][4 * o], nibbles(load4(source + 4 * i), s % 2) | nibbles(load4(source + 16 + 4 * i), s % 2) << 4);
     }
 }
 
-void pack_block(PanelQ4K& panel, const BlockQ4_K& block, int o) { pack_sub_blocks(panel, block, o); }
+// Of the 32 bytes that hold sub-blocks 2n and 2n + 1.
+void pack_four_bits(Words to, const uint8_t* source, int which) {
+    for (int i = 0; i < 4; i += 2)
+        store_pair(to + i, nibbles(load_pair(source + 4 * i), which) | nibbles(load_pair(source + 16 + 4 * i), which) << 4);
+}
 
-void pack_block(PanelQ5K& panel, const BlockQ5_K& block, int o) {
-    pack_sub_blocks(panel, block, o);
-    for (int s = 0; s < 8; ++s) {
-        uint32_t high = 0;
-        for (int group = 0; group < 8; ++group) high |= ((load4(block.qh + 4 * group) >> s) & one_bit) << group;
-        store4(&panel.sub_blocks[s].high[4 * o], high);
+void pack_block(PanelQ4K& panel, const BlockQ4_K& block, int o, Words to) {
+    pack_scales(panel, block, o);
+#pragma GCC unroll 8
+    for (int s = 0; s < 8; ++s) pack_four_bits(to + 4 * s, block.qs + 32 * (s / 2), s % 2);
+}
+
+void pack_block(PanelQ5K& panel, const BlockQ5_K& block, int o, Words to) {
+    pack_scales(panel, block, o);
+#pragma GCC unroll 8
+    for (int s = 0; s < 8; ++s, to += 5) {
+        Pair high = 0;
+        for (int group = 0; group < 8; group += 2) high |= ((load_pair(block.qh + 4 * group) >> s) & one_bit) << group;
+        to[0] = beside(high, 1);
+        pack_four_bits(to + 1, block.qs + 32 * (s / 2), s % 2);
     }
 }
 
 // In the file, of each 128 values: nibble q / 2 of ql[32 (q % 2) + l] and bits 2q, 2q + 1 of qh[l] make value 32 q + l.
-void pack_block(PanelQ6K& panel, const BlockQ6_K& block, int o) {
+void pack_block(PanelQ6K& panel, const BlockQ6_K& block, int o, Words to) {
     panel.d[o] = f16_to_f32(block.d);
-    for (int s = 0; s < 16; ++s) {
+#pragma GCC unroll 16
+    for (int s = 0; s < 16; ++s, to += 3) {
         panel.scales[s / 2][o][s % 2] = block.scales[s];
         const int half = s / 8, quarter = s % 8 / 2, first = 16 * (s % 2);
+        to[0] = two_bits_of(block.qh + 32 * half + first, 2 * quarter);
         const uint8_t* low = block.ql + 64 * half + 32 * (quarter % 2) + first;
-        const uint8_t* high = block.qh + 32 * half + first;
-        uint32_t upper = 0;
-        for (int group = 0; group < 4; ++group) upper |= ((load4(high + 4 * group) >> (2 * quarter)) & two_bits) << (2 * group);
-        store4(&panel.sub_blocks[s].high[4 * o], upper);
-        for (int i = 0; i < 2; ++i)
-            store4(&panel.sub_blocks[s].low[i][4 * o],
-                   nibbles(load4(low + 8 * i), quarter / 2) | nibbles(load4(low + 8 * i + 4), quarter / 2) << 4);
+        for (int i = 0; i < 2; ++i) to[1 + i] = beside(nibbles(load_pair(low + 8 * i), quarter / 2), 4);
     }
 }
 
-void pack_block(PanelQ2K& panel, const BlockQ2_K& block, int o) {
+void pack_block(PanelQ2K& panel, const BlockQ2_K& block, int o, Words to) {
     panel.d[o] = f16_to_f32(block.d);
     panel.dmin[o] = f16_to_f32(block.dmin);
+#pragma GCC unroll 16
     for (int s = 0; s < 16; ++s) {
         panel.scales[s / 2][o][s % 2] = block.scales[s] & 15;
         panel.mins[s / 2][o][s % 2] = static_cast<int8_t>(block.scales[s] >> 4);
-        const uint8_t* source = block.qs + 32 * (s / 8) + 16 * (s % 2);
-        uint32_t groups = 0;
-        for (int group = 0; group < 4; ++group) groups |= ((load4(source + 4 * group) >> (2 * (s % 8 / 2))) & two_bits) << (2 * group);
-        store4(&panel.quants[s][4 * o], groups);
+        to[s] = two_bits_of(block.qs + 32 * (s / 8) + 16 * (s % 2), 2 * (s % 8 / 2));
     }
 }
 
-void pack_block(PanelQ6K& panel, const BlockQ3_K& block, int o) {
+void pack_block(PanelQ6K& panel, const BlockQ3_K& block, int o, Words to) {
     panel.d[o] = f16_to_f32(block.d);
     int8_t scales[16];
     unpack_q3_k_scales(block.scales, scales);
-    for (int s = 0; s < 16; ++s) {
+#pragma GCC unroll 16
+    for (int s = 0; s < 16; ++s, to += 3) {
         panel.scales[s / 2][o][s % 2] = static_cast<int8_t>(scales[s] - 32);
         const int half = s / 8, quarter = s % 8 / 2, first = 16 * (s % 2);
-        uint32_t groups[4];
-        for (int group = 0; group < 4; ++group) {
-            const uint32_t low = (load4(block.qs + 32 * half + first + 4 * group) >> (2 * quarter)) & two_bits;
-            const uint32_t high = (load4(block.hmask + first + 4 * group) >> (s / 2)) & one_bit;
-            groups[group] = low + high * 4 + 28 * one_bit;  // q - 4 + 32
+        to[0] = 0;
+        for (int i = 0; i < 2; ++i) {
+            const Pair low = (load_pair(block.qs + 32 * half + first + 8 * i) >> (2 * quarter)) & two_bits;
+            const Pair high = (load_pair(block.hmask + first + 8 * i) >> (s / 2)) & one_bit;
+            const Pair groups = low + high * 4 + 28 * one_bit;  // q - 4 + 32
+            to[0] |= beside(nibbles(groups, 1), 2) << (4 * i);
+            to[1 + i] = beside(nibbles(groups, 0), 4);
         }
-        uint32_t upper = 0;
-        for (int group = 0; group < 4; ++group) upper |= nibbles(groups[group], 1) << (2 * group);
-        store4(&panel.sub_blocks[s].high[4 * o], upper);
-        for (int i = 0; i < 2; ++i)
-            store4(&panel.sub_blocks[s].low[i][4 * o], nibbles(groups[2 * i], 0) | nibbles(groups[2 * i + 1], 0) << 4);
     }
 }
 
-void pack_block(PanelQ8_0& panel, const BlockQ8_0& block, int o) {
+void pack_block(PanelQ8_0& panel, const BlockQ8_0& block, int o, Words to) {
     panel.d[o] = block.d;
-    for (int group = 0; group < 8; ++group) std::memcpy(&panel.quants[group][4 * o], block.qs + 4 * group, 4);
+    std::memcpy(to, block.qs, sizeof block.qs);
 }
 
 // The file's nibbles are the panel's already: byte l holds values l and l + 16.
 template <class Panel, class Block>
-void pack_nibbles(Panel& panel, const Block& block, int o) {
+void pack_nibbles(Panel& panel, const Block& block, int o, Words to) {
     panel.d[o] = block.d;
-    for (int i = 0; i < 4; ++i) std::memcpy(&panel.quants[i][4 * o], block.qs + 4 * i, 4);
+    std::memcpy(to, block.qs, sizeof block.qs);
+}
+
+// Bits 0, 4, 8 .. 28.
+uint8_t every_fourth_bit(uint32_t v) {
+    v &= 0x11111111;
+    v = (v | v >> 3) & 0x03030303;
+    v = (v | v >> 6) & 0x000f000f;
+    return static_cast<uint8_t>(v | v >> 12);
 }
 
 template <class Panel, class Block>
 void pack_fifth_bits(Panel& panel, const Block& block, int o) {
-    const uint32_t bits = load4(block.qh);
-    for (int j = 0; j < 4; ++j) {
-        uint32_t high = 0;
-        for (int group = 0; group < 8; ++group) high |= ((bits >> (4 * group + j)) & 1) << group;
-        panel.high[4 * o + j] = static_cast<uint8_t>(high);
-    }
+    uint32_t bits;
+    std::memcpy(&bits, block.qh, sizeof bits);
+    for (int j = 0; j < 4; ++j) panel.high[4 * o + j] = every_fourth_bit(bits >> j);
 }
 
-void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o) { pack_nibbles(panel, block, o); }
+void pack_block(PanelQ4_0& panel, const BlockQ4_0& block, int o, Words to) { pack_nibbles(panel, block, o, to); }
 
-void pack_block(PanelIQ4NL& panel, const BlockIQ4_NL& block, int o) { pack_nibbles(panel, block, o); }
+void pack_block(PanelIQ4NL& panel, const BlockIQ4_NL& block, int o, Words to) { pack_nibbles(panel, block, o, to); }
 
-void pack_block(PanelQ4_1& panel, const BlockQ4_1& block, int o) {
-    pack_nibbles(panel, block, o);
+void pack_block(PanelQ4_1& panel, const BlockQ4_1& block, int o, Words to) {
+    pack_nibbles(panel, block, o, to);
     panel.m[o] = block.m;
 }
 
-void pack_block(PanelQ5_0& panel, const BlockQ5_0& block, int o) {
-    pack_nibbles(panel, block, o);
+void pack_block(PanelQ5_0& panel, const BlockQ5_0& block, int o, Words to) {
+    pack_nibbles(panel, block, o, to);
     pack_fifth_bits(panel, block, o);
 }
 
-void pack_block(PanelQ5_1& panel, const BlockQ5_1& block, int o) {
-    pack_nibbles(panel, block, o);
+void pack_block(PanelQ5_1& panel, const BlockQ5_1& block, int o, Words to) {
+    pack_nibbles(panel, block, o, to);
     pack_fifth_bits(panel, block, o);
     panel.m[o] = block.m;
+}
+
+template <size_t n>
+void transpose(const uint32_t (&rows)[panel_outputs][n], std::byte* to) {
+    using Vector = uint32_t __attribute__((vector_size(16)));
+    static_assert(n % 4 == 0);
+    for (size_t i = 0; i < n; i += 4)
+        for (size_t o = 0; o < panel_outputs; o += 4) {
+            Vector r[4];
+            for (size_t j = 0; j < 4; ++j) std::memcpy(&r[j], &rows[o + j][i], sizeof r[j]);
+            const Vector low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+            const Vector low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5), high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+            const Vector columns[4] = {__builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+                                       __builtin_shufflevector(high01, high23, 0, 1, 4, 5),
+                                       __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+            for (size_t j = 0; j < 4; ++j)
+                std::memcpy(to + ((i + j) * panel_outputs + o) * sizeof(uint32_t), &columns[j], sizeof columns[j]);
+        }
 }
 
 // The rows of a panel in the file; the rows beyond the matrix are null.
 using SourceRows = const std::byte* [panel_outputs];
 
+// A reference: a copy would be read back in other pieces than it was written in, which a processor does not do at once.
 template <class Block>
-Block source_block(const std::byte* row, size_t b) {
-    Block block{};
-    if (row) std::memcpy(&block, row + b * sizeof(Block), sizeof(Block));
-    return block;
+const Block& source_block(const std::byte* row, size_t b) {
+    static constexpr Block zeros{};
+    return row ? reinterpret_cast<const Block*>(row)[b] : zeros;
 }
 
-template <class Panel, class Block>
+template <class Panel, class Block, size_t n_words>
 void pack_blocks(std::byte* to, const SourceRows& rows, size_t n_blocks) {
-    for (size_t b = 0; b < n_blocks; ++b)
-        for (int o = 0; o < panel_outputs; ++o) pack_block(reinterpret_cast<Panel*>(to)[b], source_block<Block>(rows[o], b), o);
+    for (size_t b = 0; b < n_blocks; ++b, to += sizeof(Panel)) {
+        uint32_t words[panel_outputs][n_words];
+        for (int o = 0; o < panel_outputs; ++o) pack_block(*reinterpret_cast<Panel*>(to), source_block<Block>(rows[o], b), o, words[o]);
+        transpose(words, to + sizeof(Panel) - sizeof words);
+    }
 }
 
 template <class Element>
@@ -191,27 +229,27 @@ void pack_elements(std::byte* to, const SourceRows& rows, size_t width) {
 void pack_panel(std::byte* to, BlockType type, const SourceRows& rows, size_t width) {
     switch (type) {
         case BlockType::q4_k:
-            return pack_blocks<PanelQ4K, BlockQ4_K>(to, rows, width / 256);
+            return pack_blocks<PanelQ4K, BlockQ4_K, 32>(to, rows, width / 256);
         case BlockType::q5_k:
-            return pack_blocks<PanelQ5K, BlockQ5_K>(to, rows, width / 256);
+            return pack_blocks<PanelQ5K, BlockQ5_K, 40>(to, rows, width / 256);
         case BlockType::q6_k:
-            return pack_blocks<PanelQ6K, BlockQ6_K>(to, rows, width / 256);
+            return pack_blocks<PanelQ6K, BlockQ6_K, 48>(to, rows, width / 256);
         case BlockType::q2_k:
-            return pack_blocks<PanelQ2K, BlockQ2_K>(to, rows, width / 256);
+            return pack_blocks<PanelQ2K, BlockQ2_K, 16>(to, rows, width / 256);
         case BlockType::q3_k:
-            return pack_blocks<PanelQ6K, BlockQ3_K>(to, rows, width / 256);
+            return pack_blocks<PanelQ6K, BlockQ3_K, 48>(to, rows, width / 256);
         case BlockType::q8_0:
-            return pack_blocks<PanelQ8_0, BlockQ8_0>(to, rows, width / 32);
+            return pack_blocks<PanelQ8_0, BlockQ8_0, 8>(to, rows, width / 32);
         case BlockType::q4_0:
-            return pack_blocks<PanelQ4_0, BlockQ4_0>(to, rows, width / 32);
+            return pack_blocks<PanelQ4_0, BlockQ4_0, 4>(to, rows, width / 32);
         case BlockType::q4_1:
-            return pack_blocks<PanelQ4_1, BlockQ4_1>(to, rows, width / 32);
+            return pack_blocks<PanelQ4_1, BlockQ4_1, 4>(to, rows, width / 32);
         case BlockType::q5_0:
-            return pack_blocks<PanelQ5_0, BlockQ5_0>(to, rows, width / 32);
+            return pack_blocks<PanelQ5_0, BlockQ5_0, 4>(to, rows, width / 32);
         case BlockType::q5_1:
-            return pack_blocks<PanelQ5_1, BlockQ5_1>(to, rows, width / 32);
+            return pack_blocks<PanelQ5_1, BlockQ5_1, 4>(to, rows, width / 32);
         case BlockType::iq4_nl:
-            return pack_blocks<PanelIQ4NL, BlockIQ4_NL>(to, rows, width / 32);
+            return pack_blocks<PanelIQ4NL, BlockIQ4_NL, 4>(to, rows, width / 32);
         case BlockType::f16:
         case BlockType::bf16:
             return pack_elements<uint16_t>(to, rows, width);
