@@ -25,7 +25,7 @@ struct Settings {
     std::vector<std::string> without;
     std::vector<int> prompts = {512}, depths = {0}, streams;
     int n_decode = 32, n_threads = 0, n_ubatch = 0, repeats = 5;
-    bool json = false, profile = false;
+    bool json = false, profile = false, start = false;
 };
 
 struct Work {
@@ -69,10 +69,26 @@ struct Cost {
     }
 };
 
+// Of one work, run in turn.
+struct Seconds {
+    std::vector<double> ours, theirs;
+
+    // The ratios of the pairs; nothing without another engine.
+    void append_ratio(Json& j) const {
+        if (theirs.empty()) return;
+        std::vector<double> ratios;
+        for (size_t i = 0; i < ours.size(); ++i) ratios.push_back(theirs[i] / ours[i]);
+        const auto [least, most] = std::ranges::minmax(ratios);
+        j["ratio"] = median(ratios);
+        j["ratio_least"] = least;
+        j["ratio_most"] = most;
+    }
+};
+
 struct Result {
     Work work;
-    std::vector<double> ours, theirs;  // seconds
-    StageClock clock;                  // of one more run, when asked for
+    Seconds seconds;
+    StageClock clock;  // of one more run, when asked for
     double clocked_seconds = 0;
 };
 
@@ -95,9 +111,10 @@ public:
                                    .kv = kv_type_named(s_.kv),
                                    .isa = s_.isa,
                                    .without = {}};
+        const bool flash = s_.flash == "on" || (s_.flash == "auto" && options.kv == KvType::q8_0);
+        const Seconds first_token = s_.start ? measure_start(options, flash) : Seconds();
         const auto ours = load(options);
         std::unique_ptr<BenchRunner> theirs;
-        const bool flash = s_.flash == "on" || (s_.flash == "auto" && options.kv == KvType::q8_0);
         if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, flash);
         if (s_.against == "kylin") theirs = load(altered(options));
 
@@ -111,7 +128,7 @@ public:
             }
         }
         const double peak = ours->peak_bytes();
-        report(options, *ours, theirs.get(), results, peak);
+        report(options, *ours, theirs.get(), first_token, results, peak);
     }
 
 private:
@@ -138,14 +155,30 @@ private:
         return n;
     }
 
+    // Whole processes, before this one holds memory and threads. llama.cpp gets a token for a prompt, Kylin a word.
+    Seconds measure_start(BenchOptions options, bool flash) const {
+        options.n_context = 16;
+        Seconds s;
+        ProgressBar bar("starting");
+        for (int i = 0; i <= s_.repeats; ++i) {
+            bar.show(static_cast<double>(i) / (s_.repeats + 1));
+            const double ours = kylin_seconds_to_first_token(options);
+            const double theirs = s_.against == "llama.cpp" ? llama_cpp_seconds_to_first_token(options, flash) : 0;
+            if (i == 0) continue;  // the file was perhaps not cached yet
+            s.ours.push_back(ours);
+            if (theirs > 0) s.theirs.push_back(theirs);
+        }
+        return s;
+    }
+
     // Pairs in turn, so that a machine that slows down slows both.
     Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs) const {
-        Result r{w, {}, {}, {}};
+        Result r{w, {}, {}};
         w.seconds(ours);  // warm up: caches, and the KV cache to the depth
         if (theirs) w.seconds(*theirs);
         for (int i = 0; i < s_.repeats; ++i) {
-            r.ours.push_back(w.seconds(ours));
-            if (theirs) r.theirs.push_back(w.seconds(*theirs));
+            r.seconds.ours.push_back(w.seconds(ours));
+            if (theirs) r.seconds.theirs.push_back(w.seconds(*theirs));
         }
         if (s_.profile) {
             ours.time_with(&r.clock);
@@ -155,8 +188,8 @@ private:
         return r;
     }
 
-    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const std::vector<Result>& results,
-                double peak) {
+    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const Seconds& first_token,
+                const std::vector<Result>& results, double peak) {
         const gguf::File file = gguf::File::open(options.model);
         const auto model = Model::load(file);
         const Cost cost(*model, options.kv);
@@ -173,6 +206,11 @@ private:
                   {"matmul_macs_per_second", macs},
                   {"matmul_type", info(cost.main_type).name}};
         if (theirs) j["against"] = {{"name", against()}, {"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
+        if (s_.start) {
+            j["start_to_first_token"]["seconds"] = median(first_token.ours);
+            if (!first_token.theirs.empty()) j["start_to_first_token"]["against_seconds"] = median(first_token.theirs);
+            first_token.append_ratio(j["start_to_first_token"]);
+        }
         for (const Result& r : results) {
             j["results"].push_back(row(r, cost, bandwidth, macs));
             if (s_.profile) j["results"].back()["profile"] = profile(r);
@@ -184,7 +222,7 @@ private:
     }
 
     static Json row(const Result& r, const Cost& cost, double bandwidth, double macs) {
-        const double seconds = median(r.ours), rate = r.work.n_tokens() / seconds;
+        const double seconds = median(r.seconds.ours), rate = r.work.n_tokens() / seconds;
         Json j = {{"work", r.work.name()}, {"tokens_per_second", rate}};
         if (r.work.kind == Work::Kind::prefill) {
             j["share_of_matmul_limit"] = (cost.layer_macs * r.work.n + cost.head_macs) / seconds / macs;
@@ -193,15 +231,8 @@ private:
             const double kv = cost.kv_bytes_per_position * depth * r.work.n_streams;
             j["share_of_read_bandwidth"] = (cost.weight_bytes + kv) * steps / bandwidth;
         }
-        if (!r.theirs.empty()) {
-            std::vector<double> ratios;
-            for (size_t i = 0; i < r.ours.size(); ++i) ratios.push_back(r.theirs[i] / r.ours[i]);
-            const auto [least, most] = std::ranges::minmax(ratios);
-            j["against_tokens_per_second"] = r.work.n_tokens() / median(r.theirs);
-            j["ratio"] = median(ratios);
-            j["ratio_least"] = least;
-            j["ratio_most"] = most;
-        }
+        if (!r.seconds.theirs.empty()) j["against_tokens_per_second"] = r.work.n_tokens() / median(r.seconds.theirs);
+        r.seconds.append_ratio(j);
         return j;
     }
 
@@ -235,11 +266,23 @@ private:
                    1e3 * p["seconds"].get<double>());
     }
 
+    static std::string ratio(const Json& j) {
+        return fmt::format("{:.2f} ({:.2f} .. {:.2f})", j["ratio"].get<double>(), j["ratio_least"].get<double>(),
+                           j["ratio_most"].get<double>());
+    }
+
+    static void print_start(const Json& j) {
+        fmt::print("start to first token {:.2f} s", j["seconds"].get<double>());
+        if (j.contains("ratio")) fmt::print(", llama.cpp {:.2f} s: {} times as long", j["against_seconds"].get<double>(), ratio(j));
+        fmt::print("\n");
+    }
+
     static void print(const Json& j) {
         fmt::print("{}  {} threads, {} kernels\n", j["model"].get<std::string>(), j["threads"].get<int>(), j["kernels"].get<std::string>());
         fmt::print("load {:.2f} s, peak memory {:.0f} MiB\n", j["load_seconds"].get<double>(), j["peak_bytes"].get<double>() / (1 << 20));
         fmt::print("limits here: reads {:.1f} GB/s, {} kernel {:.0f} GMAC/s\n\n", j["read_bandwidth_bytes_per_second"].get<double>() / 1e9,
                    j["matmul_type"].get<std::string>(), j["matmul_macs_per_second"].get<double>() / 1e9);
+        if (j.contains("start_to_first_token")) print_start(j["start_to_first_token"]);
         const bool pairs = j.contains("against");
         const std::string name = pairs ? j["against"]["name"].get<std::string>() : "";
         if (pairs) fmt::print("in turn with {}\n\n", name);
@@ -249,9 +292,7 @@ private:
             const double share = r[prefill ? "share_of_matmul_limit" : "share_of_read_bandwidth"].get<double>();
             fmt::print("{:<28}{:>12.1f}{:>12.0f} % of {:<5}", r["work"].get<std::string>(), r["tokens_per_second"].get<double>(),
                        100 * share, prefill ? "MACs" : "reads");
-            if (pairs)
-                fmt::print("{:>12.1f}   {:.2f} ({:.2f} .. {:.2f})", r["against_tokens_per_second"].get<double>(), r["ratio"].get<double>(),
-                           r["ratio_least"].get<double>(), r["ratio_most"].get<double>());
+            if (pairs) fmt::print("{:>12.1f}   {}", r["against_tokens_per_second"].get<double>(), ratio(r));
             fmt::print("\n");
             if (r.contains("profile"))
                 print_profile(r["profile"], j["read_bandwidth_bytes_per_second"].get<double>(), j["matmul_macs_per_second"].get<double>());
@@ -307,6 +348,7 @@ void add_bench(CLI::App& app) {
                      "llama.cpp's flash attention; auto: off, but on for a q8_0 cache, which it cannot read otherwise")
         ->check(CLI::IsMember({"on", "off", "auto"}))
         ->capture_default_str();
+    bench->add_flag("--start", settings->start, "Also measure whole processes, from their start to the first token of an answer");
     bench->add_flag("--profile", settings->profile, "Also print where the time goes, stage by stage");
     bench->add_flag("--json", settings->json, "Print one JSON object");
     bench->callback([settings] { Bench(*settings).run(); });

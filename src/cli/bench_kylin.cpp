@@ -4,16 +4,13 @@
 #include <sys/resource.h>
 
 #include "cli/bench_runner.h"
+#include "cli/child_process.h"
 #include "engine/engine.h"
 #include "gguf/file.h"
 #include "model/model.h"
 
 namespace kylin::cli {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // Drives the forward pass as the engine does: chunks of n_ubatch rows, logits of the last row only.
 class KylinRunner final : public BenchRunner {
@@ -114,6 +111,26 @@ private:
 
 std::unique_ptr<BenchRunner> make_kylin_runner(const BenchOptions& options, const Progress& progress) {
     return std::make_unique<KylinRunner>(options, progress);
+}
+
+double kylin_seconds_to_first_token(const BenchOptions& options) {
+    std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe").string(),
+                                        "run",
+                                        "--raw",
+                                        "-m",
+                                        options.model.string(),
+                                        "-t",
+                                        std::to_string(options.n_threads),
+                                        "--kv",
+                                        std::string(name(options.kv)),
+                                        "-n",
+                                        "1",
+                                        "a"};
+    if (!options.isa.empty()) command.insert(command.end(), {"--isa", options.isa});
+    const auto start = std::chrono::steady_clock::now();
+    ChildProcess run("kylin run", command);
+    run.wait_for_output();
+    return seconds_since(start);
 }
 
 }  // namespace kylin::cli

@@ -1,5 +1,6 @@
 // What a benchmark asks of an engine, Kylin or another, so that both can be run in turn.
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,6 +13,10 @@ struct DecodeWork {
     int n;      // tokens, one at a time
     int depth;  // tokens already in the KV cache
 };
+
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 class BenchRunner {
 public:
@@ -40,5 +45,10 @@ std::unique_ptr<BenchRunner> make_kylin_runner(const BenchOptions& options, cons
 
 // llama.cpp in a process of its own, through the reference program. Throws InputError when it is not there or fails.
 std::unique_ptr<BenchRunner> make_llama_cpp_runner(const BenchOptions& options, bool flash_attention);
+
+// Seconds from the start of a process of its own to the first token of an answer, the file read, the weights rearranged. Kylin's is
+// `kylin run` with a prompt of one word; llama.cpp gets a token for it, and a cache of n_context positions.
+double kylin_seconds_to_first_token(const BenchOptions& options);
+double llama_cpp_seconds_to_first_token(const BenchOptions& options, bool flash_attention);
 
 }  // namespace kylin::cli

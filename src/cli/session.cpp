@@ -79,12 +79,13 @@ Session::Session(const SessionOptions& options)
     : path(options.model.empty() ? demo_model() : std::filesystem::path(options.model)),
       file(gguf::File::open(path)),
       model(Model::load(file)),
-      tokenizer(load_tokenizer(file, model->config())),
-      chat_template(ChatTemplate::load(file, tokenizer)),
       n_ctx(context_of(options, model->config())),
       n_pages(pages_of(options, n_ctx)),
       bytes_of_kv_value(value_bytes(options)),
+      loading_tokenizer_(std::async(std::launch::async, load_tokenizer, std::cref(file), std::cref(model->config()))),
       math(load_numerics(options, *model, n_pages)),
+      tokenizer(loading_tokenizer_.get()),
+      chat_template(ChatTemplate::load(file, tokenizer)),
       engine(std::make_unique<Engine>(
           EngineParts{*model, *math, tokenizer},
           EngineOptions{.n_pages = n_pages, .n_sequences = options.n_parallel, .n_ubatch = options.n_ubatch, .n_draft = options.n_draft})) {

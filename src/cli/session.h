@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,11 +40,16 @@ struct Session {
     std::filesystem::path path;
     gguf::File file;
     std::unique_ptr<const Model> model;
-    Tokenizer tokenizer;
-    ChatTemplate chat_template;
     int n_ctx, n_pages;
     size_t bytes_of_kv_value;
+
+private:
+    std::future<Tokenizer> loading_tokenizer_;  // while the weights are rearranged
+
+public:
     std::unique_ptr<Numerics> math;
+    Tokenizer tokenizer;
+    ChatTemplate chat_template;
     std::unique_ptr<Engine> engine;
 };
 

@@ -2,7 +2,9 @@
 
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 #include <type_traits>
+#include <unistd.h>
 #include <utility>
 
 #include "base/error.h"
@@ -200,6 +202,15 @@ void transpose(const uint32_t (&rows)[panel_outputs][n], std::byte* to) {
         }
 }
 
+// Gets all pages of memory that is about to be written at once: a fault for each takes a third longer. Only advice: failure costs time.
+void get_pages([[maybe_unused]] std::byte* first, [[maybe_unused]] size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(first);
+    const uintptr_t from = (begin + page - 1) / page * page, to = (begin + bytes) / page * page;
+    if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
 // The rows of a panel in the file; the rows beyond the matrix are null.
 using SourceRows = const std::byte* [panel_outputs];
 
@@ -304,6 +315,7 @@ void PackedMatrix::pack(std::span<const std::byte> source, int first_panel, int 
     const size_t width = static_cast<size_t>(width_), stride = row_bytes(source_type_, width);
     if (const size_t expected = stride * static_cast<size_t>(n_outputs_); source.size() != expected)
         throw InputError("weight matrix", std::to_string(source.size()) + " bytes where its shape asks for " + std::to_string(expected));
+    get_pages(data_ + static_cast<size_t>(first_panel) * panel_bytes_, static_cast<size_t>(n_panels) * panel_bytes_);
     for (int p = first_panel; p < first_panel + n_panels; ++p) {
         SourceRows rows = {};
         for (int o = 0; o < panel_outputs && panel_outputs * p + o < n_outputs_; ++o)
