@@ -2,9 +2,7 @@
 
 #include <cstring>
 #include <new>
-#include <sys/mman.h>
 #include <type_traits>
-#include <unistd.h>
 #include <utility>
 
 #include "base/error.h"
@@ -33,6 +31,10 @@ size_t packed_bytes(BlockType type, size_t width) {
         default:
             return panel_outputs * row_bytes(type, width);
     }
+}
+
+size_t padded_panel_bytes(BlockType type, int width) {
+    return (packed_bytes(type, static_cast<size_t>(width)) + panel_alignment - 1) / panel_alignment * panel_alignment;
 }
 
 // What a block holds but for its scales, as words of four inputs of one output: row o of the matrix [output][word] whose columns are
@@ -202,15 +204,6 @@ void transpose(const uint32_t (&rows)[panel_outputs][n], std::byte* to) {
         }
 }
 
-// Gets all pages of memory that is about to be written at once: a fault for each takes a third longer. Only advice: failure costs time.
-void get_pages([[maybe_unused]] std::byte* first, [[maybe_unused]] size_t bytes) {
-#ifdef MADV_POPULATE_WRITE
-    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)), begin = reinterpret_cast<uintptr_t>(first);
-    const uintptr_t from = (begin + page - 1) / page * page, to = (begin + bytes) / page * page;
-    if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_POPULATE_WRITE);
-#endif
-}
-
 // The rows of a panel in the file; the rows beyond the matrix are null.
 using SourceRows = const std::byte* [panel_outputs];
 
@@ -291,42 +284,41 @@ Activation activation_of(BlockType source_type) {
     }
 }
 
-PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width)
-    : source_type_(source_type), type_(packed_type(source_type)), n_outputs_(n_outputs), width_(width) {
-    panel_bytes_ = (packed_bytes(type_, static_cast<size_t>(width)) + panel_alignment - 1) / panel_alignment * panel_alignment;
-    data_ = static_cast<std::byte*>(::operator new(bytes(), alignment));
+PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width, std::shared_ptr<WeightMemory> memory)
+    : source_type_(source_type),
+      type_(packed_type(source_type)),
+      n_outputs_(n_outputs),
+      width_(width),
+      panel_bytes_(padded_panel_bytes(type_, width)),
+      memory_(std::move(memory)) {
+    if (memory_)
+        data_ = std::shared_ptr<std::byte>(memory_, memory_->take(bytes()));
+    else
+        data_ = std::shared_ptr<std::byte>(static_cast<std::byte*>(::operator new(bytes(), alignment)),
+                                           [](std::byte* p) { ::operator delete(p, alignment); });
 }
 
-PackedMatrix::PackedMatrix(PackedMatrix&& other) noexcept { *this = std::move(other); }
-
-PackedMatrix& PackedMatrix::operator=(PackedMatrix&& other) noexcept {
-    std::swap(source_type_, other.source_type_);
-    std::swap(type_, other.type_);
-    std::swap(n_outputs_, other.n_outputs_);
-    std::swap(width_, other.width_);
-    std::swap(panel_bytes_, other.panel_bytes_);
-    std::swap(data_, other.data_);
-    return *this;
+size_t PackedMatrix::bytes_for(BlockType source_type, int n_outputs, int width) {
+    return padded_panel_bytes(packed_type(source_type), width) * static_cast<size_t>((n_outputs + panel_outputs - 1) / panel_outputs);
 }
-
-PackedMatrix::~PackedMatrix() { ::operator delete(data_, alignment); }
 
 void PackedMatrix::pack(std::span<const std::byte> source, int first_panel, int n_panels) {
     const size_t width = static_cast<size_t>(width_), stride = row_bytes(source_type_, width);
     if (const size_t expected = stride * static_cast<size_t>(n_outputs_); source.size() != expected)
         throw InputError("weight matrix", std::to_string(source.size()) + " bytes where its shape asks for " + std::to_string(expected));
-    get_pages(data_ + static_cast<size_t>(first_panel) * panel_bytes_, static_cast<size_t>(n_panels) * panel_bytes_);
-    for (int p = first_panel; p < first_panel + n_panels; ++p) {
+    std::byte* to = data_.get() + static_cast<size_t>(first_panel) * panel_bytes_;
+    if (memory_) memory_->prepare(to, static_cast<size_t>(n_panels) * panel_bytes_);
+    for (int p = first_panel; p < first_panel + n_panels; ++p, to += panel_bytes_) {
         SourceRows rows = {};
         for (int o = 0; o < panel_outputs && panel_outputs * p + o < n_outputs_; ++o)
             rows[o] = source.subspan(static_cast<size_t>(panel_outputs * p + o) * stride, stride).data();
-        pack_panel(data_ + static_cast<size_t>(p) * panel_bytes_, source_type_, rows, width);
+        pack_panel(to, source_type_, rows, width);
     }
 }
 
 BlockType PackedMatrix::type() const { return type_; }
 int PackedMatrix::width() const { return width_; }
 size_t PackedMatrix::panel_bytes() const { return panel_bytes_; }
-const std::byte* PackedMatrix::panel(int p) const { return data_ + static_cast<size_t>(p) * panel_bytes_; }
+const std::byte* PackedMatrix::panel(int p) const { return data_.get() + static_cast<size_t>(p) * panel_bytes_; }
 
 }  // namespace kylin

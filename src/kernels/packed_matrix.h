@@ -1,10 +1,12 @@
 // A weight matrix laid out for the kernels: panels of 16 outputs, one layout for one row or many.
 #pragma once
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "gguf/block_types.h"
 #include "kernels/kernels.h"
+#include "kernels/weight_memory.h"
 
 namespace kylin {
 
@@ -16,12 +18,12 @@ Activation activation_of(BlockType source_type);
 class PackedMatrix {
 public:
     PackedMatrix() = default;
-    // Reserves the packed bytes; nothing is valid until every panel was packed. Q3_K is held in Q6_K's layout.
-    // `width` must be a multiple of the source type's block.
-    PackedMatrix(BlockType source_type, int n_outputs, int width);
-    PackedMatrix(PackedMatrix&& other) noexcept;
-    PackedMatrix& operator=(PackedMatrix&& other) noexcept;
-    ~PackedMatrix();
+    // Takes the packed bytes from `memory`, or without one from the heap; nothing is valid until every panel was packed. Q3_K is held in
+    // Q6_K's layout. `width` must be a multiple of the source type's block.
+    PackedMatrix(BlockType source_type, int n_outputs, int width, std::shared_ptr<WeightMemory> memory = nullptr);
+
+    // What such a matrix takes from memory.
+    static size_t bytes_for(BlockType source_type, int n_outputs, int width);
 
     // Packs panels [first, first + n) out of the whole source matrix (row-major, source type). Disjoint ranges may run in parallel.
     void pack(std::span<const std::byte> source, int first_panel, int n_panels);
@@ -30,7 +32,7 @@ public:
     Activation activation() const { return activation_of(source_type_); }
     int n_outputs() const { return n_outputs_; }
     int n_panels() const { return (n_outputs_ + panel_outputs - 1) / panel_outputs; }
-    size_t bytes() const { return static_cast<size_t>(n_panels()) * panel_bytes_; }
+    size_t bytes() const { return bytes_for(source_type_, n_outputs_, width_); }
 
     // What the kernels call is not inline: no copy of it may be compiled for one instruction set and linked into all.
     BlockType type() const;  // as packed
@@ -42,7 +44,8 @@ private:
     BlockType source_type_ = BlockType::f32, type_ = BlockType::f32;
     int n_outputs_ = 0, width_ = 0;
     size_t panel_bytes_ = 0;
-    std::byte* data_ = nullptr;  // 64-byte aligned, owned
+    std::shared_ptr<WeightMemory> memory_;
+    std::shared_ptr<std::byte> data_;  // 64-byte aligned; of copies, too
 };
 
 }  // namespace kylin

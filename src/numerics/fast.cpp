@@ -370,15 +370,20 @@ private:
         auto loaded = std::make_shared<FastWeights>();
         loaded->vectors.resize(weights.size());
         loaded->matrices.resize(weights.size());
-        size_t total = 0, done = 0;
-        for (const Weight& w : weights) total += w.role == Role::matrix ? w.data.size() : 0;
+        size_t total = 0, done = 0, packed_bytes = 0;
+        for (const Weight& w : weights) {
+            if (w.role != Role::matrix) continue;
+            total += w.data.size();
+            packed_bytes += PackedMatrix::bytes_for(w.type, w.n_outputs, w.width);
+        }
+        const auto memory = std::make_shared<WeightMemory>(packed_bytes);
         for (const Weight& w : weights) {
             const auto id = static_cast<size_t>(w.id);
             if (w.role == Role::vector) {
                 loaded->vectors[id].resize(static_cast<size_t>(w.width));
                 dequantize_row(w.type, w.row(0), loaded->vectors[id].data(), w.width);
             } else if (w.role == Role::matrix) {
-                loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width);
+                loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width, memory);
                 pack(loaded->matrices[id], w.data);
                 model.release(w);
                 done += w.data.size();

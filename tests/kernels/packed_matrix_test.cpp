@@ -1,7 +1,9 @@
 // Packing loses nothing: a matmul with unit vectors gives back every dequantized weight.
 #include "kernels/packed_matrix.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <memory>
 
 #include "base/error.h"
 #include "blocks.h"
@@ -92,18 +94,19 @@ TEST_P(Packing, DescribesItself) {
 INSTANTIATE_TEST_SUITE_P(Type, Packing, ::testing::ValuesIn(testing::all_types),
                          [](const auto& param) { return std::string(kylin::info(param.param).name); });
 
-TEST(PackedMatrix, MovesItsBytes) {
+TEST(PackedMatrix, TakesItsBytesFromMemoryThatOutlivesItsOwner) {
+    constexpr int n_outputs = 19, width = 64;
     Random random(13);
-    const auto source = testing::quantized(BlockType::q8_0, testing::gaussian(8 * 64, random));
-    PackedMatrix first = testing::packed(BlockType::q8_0, 8, 64, source);
-    const std::byte* bytes = first.panel(0);
-    PackedMatrix second = std::move(first);
-    EXPECT_EQ(second.panel(0), bytes);
-    EXPECT_EQ(second.type(), BlockType::q8_0);
-    PackedMatrix third;
-    third = std::move(second);
-    EXPECT_EQ(third.panel(0), bytes);
-    EXPECT_EQ(third.n_outputs(), 8);
+    const auto source = testing::quantized(BlockType::q8_0, testing::gaussian(n_outputs * width, random));
+    const PackedMatrix expected = testing::packed(BlockType::q8_0, n_outputs, width, source);
+    auto memory = std::make_shared<WeightMemory>(2 * PackedMatrix::bytes_for(BlockType::q8_0, n_outputs, width));
+    PackedMatrix first(BlockType::q8_0, n_outputs, width, memory), second(BlockType::q8_0, n_outputs, width, memory);
+    memory.reset();
+    first.pack(source, 0, first.n_panels());
+    second.pack(source, 0, second.n_panels());
+    EXPECT_EQ(second.panel(0), first.panel(0) + first.bytes());
+    for (const PackedMatrix& matrix : {first, second})
+        EXPECT_TRUE(std::equal(matrix.panel(0), matrix.panel(0) + matrix.bytes(), expected.panel(0)));
 }
 
 TEST(PackedMatrix, RefusesASourceOfAnotherSize) {
