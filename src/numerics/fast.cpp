@@ -393,7 +393,7 @@ private:
         return loaded;
     }
     void pack(PackedMatrix& m, std::span<const std::byte> source) {
-        constexpr int panels_per_task = 32;
+        constexpr int panels_per_task = 8;
         pool_.run((m.n_panels() + panels_per_task - 1) / panels_per_task, [&](int task) {
             const int first = task * panels_per_task;
             m.pack(source, first, std::min(panels_per_task, m.n_panels() - first));
