@@ -16,7 +16,7 @@ struct Avx2 : X86Lanes {
     static constexpr int unsigned_max = 128;  // two products of 128 * 127 still fit in int16
     // Of products of bytes as many as there are registers for; 8 sums of floats hide the latency of fma on two pipes.
     static constexpr size_t byte_vectors = 2, byte_rows = 4, float_vectors = 2, float_rows = 4;
-    static constexpr int rows_to_unpack = 16;
+    static constexpr int rows_to_unpack(Unpacking u) { return u == Unpacking::assemble ? 8 : 32; }
     // A few rows take as long to multiply as to read, and the processor alone does little of both at once (Zen 3, two cores, one row from
     // memory: Q4_K 1.3, Q6_K 1.2 times as fast as without, 4 rows 1.2; from 16 rows on there is nothing to gain, or to lose).
     static constexpr size_t bytes_ahead(size_t) { return 2048; }

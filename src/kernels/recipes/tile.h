@@ -8,12 +8,16 @@ namespace kylin {
 template <class V>
 inline constexpr size_t vectors_of_panel = panel_outputs / V::lanes;
 
+// What it takes to get the bytes that are multiplied from those of a panel: nothing; to split them; to put them together, or look them up.
+enum class Unpacking : uint8_t { none, split, assemble };
+
 // A block of a panel, and which of its outputs comes first in a vector: field + o, for bytes of quants field + 4 * o.
 template <class Block>
 struct Weights {
     const Block* at;
     size_t o;
     const uint8_t* unpacked;  // the block's bytes for these outputs, where they were unpacked before; else null
+    const std::byte* next;    // what is to be fetched meanwhile, then; or null
     const Block* operator->() const { return at; }
 };
 
@@ -26,6 +30,12 @@ struct Unpacked : Format {
     static constexpr size_t group_bytes = 4 * panel_outputs, pair_bytes = 2 * group_bytes;
     static constexpr size_t block_bytes = pair_bytes * Format::sub_blocks * Format::pairs;
 
+    // While the first tiles are multiplied, what will be unpacked next is fetched, some lines with each sub-block.
+    static constexpr size_t cache_line = 64, sub_blocks = Format::sub_blocks;
+    static constexpr size_t fetching_tiles = V::rows_to_unpack(Format::unpacking) / V::byte_rows, steps = fetching_tiles * sub_blocks;
+    static constexpr size_t lines_fetched = ((sizeof(Block) + cache_line - 1) / cache_line + steps - 1) / steps;
+    static constexpr size_t bytes_fetched = lines_fetched * sub_blocks * cache_line;  // by one tile with one block
+
     static void weights(Weights<Block> w, int s, int i, Bytes& first, Bytes& second) {
         const uint8_t* pair = w.unpacked + static_cast<size_t>(s * Format::pairs + i) * pair_bytes;
         first = V::load_bytes(pair);
@@ -36,7 +46,7 @@ struct Unpacked : Format {
             for (int i = 0; i < Format::pairs; ++i, to += pair_bytes)
                 for (size_t o = 0; o < panel_outputs; o += V::lanes) {
                     Bytes first, second;
-                    Format::weights(Weights<Block>{&block, o, nullptr}, s, i, first, second);
+                    Format::weights(Weights<Block>{&block, o, nullptr, nullptr}, s, i, first, second);
                     V::store_bytes(to + 4 * o, first);
                     V::store_bytes(to + group_bytes + 4 * o, second);
                 }
@@ -48,6 +58,7 @@ struct TileInput {
     size_t panel_bytes;
     size_t first_output;      // in the panel
     const uint8_t* unpacked;  // of the panel, or null
+    const std::byte* next;    // its first block to be fetched meanwhile, or null
     const std::byte* x;       // the first of C rows
     size_t x_stride;
     int width;
@@ -56,9 +67,11 @@ struct TileInput {
     template <class V, class Format>
     Weights<typename Format::Block> weights(size_t p, int b) const {
         const size_t output = first_output + p * V::lanes, o = output % panel_outputs;
-        const uint8_t* bytes = nullptr;
-        if constexpr (requires { Format::block_bytes; }) bytes = unpacked + static_cast<size_t>(b) * Format::block_bytes + 4 * o;
-        return {reinterpret_cast<const typename Format::Block*>(panel + output / panel_outputs * panel_bytes) + b, o, bytes};
+        const auto* block = reinterpret_cast<const typename Format::Block*>(panel + output / panel_outputs * panel_bytes) + b;
+        if constexpr (requires { Format::block_bytes; })
+            return {block, o, unpacked + static_cast<size_t>(b) * Format::block_bytes + 4 * o,
+                    next ? next + static_cast<size_t>(b) * sizeof(typename Format::Block) : nullptr};
+        return {block, o, nullptr, nullptr};
     }
 };
 
@@ -79,13 +92,17 @@ template <class V, size_t C>
 }
 
 // Part `part` of `n_parts` of what lies ahead of a block of each panel: all of a super-block at once would be too many requests.
-// Unpacked bytes are in the cache already.
-template <class V, size_t C, size_t P, class Block>
+template <class V, class Format, size_t C, size_t P, class Block>
 [[gnu::always_inline]] inline void fetch_ahead(const Weights<Block> (&w)[P], int part = 0, int n_parts = 1) {
-    if (w[0].unpacked != nullptr) return;
-    const size_t n = sizeof(Block) / static_cast<size_t>(n_parts);
-    for (size_t p = 0; p < P; p += vectors_of_panel<V>)
-        fetch_ahead<V, C>(reinterpret_cast<const std::byte*>(w[p].at) + static_cast<size_t>(part) * n, n);
+    if constexpr (requires { Format::lines_fetched; }) {
+        if (w[0].next == nullptr) return;
+        for (size_t i = 0; i < Format::lines_fetched; ++i)
+            __builtin_prefetch(w[0].next + (static_cast<size_t>(part) * Format::lines_fetched + i) * Format::cache_line);
+    } else {
+        const size_t n = sizeof(Block) / static_cast<size_t>(n_parts);
+        for (size_t p = 0; p < P; p += vectors_of_panel<V>)
+            fetch_ahead<V, C>(reinterpret_cast<const std::byte*>(w[p].at) + static_cast<size_t>(part) * n, n);
+    }
 }
 
 // An instruction that multiplies two rows at once leaves their sums in each other's places until `untangle`.
@@ -159,7 +176,7 @@ void walk_rows(const MatmulTask& task, const RowTiles& tiles, int output, int fi
         const int first = tiles.first_row(t);
         const size_t r = static_cast<size_t>(first), o = static_cast<size_t>(output % panel_outputs);
         const RunTile run = tile_of<V, Recipe, P>(tiles.first_row(t + 1) - first);
-        run({w.panel(panel), w.panel_bytes(), o, nullptr, task.x + r * task.x_stride, task.x_stride, w.width()},
+        run({w.panel(panel), w.panel_bytes(), o, nullptr, nullptr, task.x + r * task.x_stride, task.x_stride, w.width()},
             {task.y + r * task.y_stride + output, task.y_stride, n_outputs, false});
     }
 }
@@ -206,12 +223,14 @@ void walk_unpacked(const MatmulTask& task) {
         const auto* weights = reinterpret_cast<const typename Format::Block*>(w.panel(output / panel_outputs)) + b;
         const int n = n_blocks - b < step ? n_blocks - b : step;
         for (int i = 0; i < n; ++i) Format::unpack(weights[i], bytes + static_cast<size_t>(i) * Format::block_bytes);
+        const auto* next = reinterpret_cast<const std::byte*>(weights + n);
         for (int t = first_tile; t < last_tile; ++t) {
             const int first = tiles.first_row(t);
-            const size_t r = static_cast<size_t>(first);
+            const size_t r = static_cast<size_t>(first), nth = static_cast<size_t>(t - first_tile);
+            const std::byte* part = nth < Format::fetching_tiles ? next + nth * Format::bytes_fetched : nullptr;
             const std::byte* x = task.x + r * task.x_stride + static_cast<size_t>(b) * sizeof(typename Recipe::Row);
             const RunTile run = tile_of<V, Recipe, Recipe::vectors>(tiles.first_row(t + 1) - first);
-            run({reinterpret_cast<const std::byte*>(weights), w.panel_bytes(), 0, bytes, x, task.x_stride, n * Recipe::inputs},
+            run({reinterpret_cast<const std::byte*>(weights), w.panel_bytes(), 0, bytes, part, x, task.x_stride, n * Recipe::inputs},
                 {task.y + r * task.y_stride + output, task.y_stride, end - output, b > 0});
         }
     };
@@ -220,12 +239,13 @@ void walk_unpacked(const MatmulTask& task) {
             for (int b = 0; b < n_blocks; b += step) multiply(output, b, t, t + block < tiles.n_tiles ? t + block : tiles.n_tiles);
 }
 
-// Where V asks for it, many rows are multiplied with unpacked bytes. To split nibbles is cheap: those of four bits need more rows. One Zen
-// 3 core, 256 rows, GMAC/s before and after: Q6_K 66 and 85, Q5_K 84 and 109, Q4_K 108 and 113; with 16 rows Q4_K would lose 4 %.
+// Where V asks for it, several tiles of rows are multiplied with bytes that were unpacked once. One Zen 3 core, GMAC/s before and after:
+// 256 rows Q6_K 66 and 85, Q5_K 84 and 109, Q4_K 109 and 115; 8 rows with weights from memory Q6_K 66 and 73, Q5_K 82 and 90, and fewer
+// would lose some in Q5_0; 16 rows of Q4_K and Q2_K would lose 2 %.
 template <class V, template <class, class> class Recipe, class Format>
 void walk(const MatmulTask& task) {
-    if constexpr (requires { V::rows_to_unpack; })
-        if (task.n_rows >= (Format::max == 15 ? 4 : 1) * V::rows_to_unpack) return walk_unpacked<V, Recipe<V, Unpacked<V, Format>>>(task);
+    if constexpr (requires { V::rows_to_unpack(Format::unpacking); } && Format::unpacking != Unpacking::none)
+        if (task.n_rows >= V::rows_to_unpack(Format::unpacking)) return walk_unpacked<V, Recipe<V, Unpacked<V, Format>>>(task);
     walk_tiles<V, Recipe<V, Format>>(task);
 }
 

@@ -31,7 +31,7 @@ struct SignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            fetch_ahead<V, C>(w);
+            fetch_ahead<V, Format, C>(w);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -103,7 +103,7 @@ struct UnsignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            fetch_ahead<V, C>(w);
+            fetch_ahead<V, Format, C>(w);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -153,6 +153,7 @@ template <class V, class Panel>
 struct FourBits {
     using Block = Panel;
     static constexpr int sub_blocks = 1, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::split;
     static constexpr int max = 15, log2_offset = 3;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o);
@@ -165,6 +166,7 @@ template <class V, class Panel>
 struct FiveBits {
     using Block = Panel;
     static constexpr int sub_blocks = 1, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::assemble;
     static constexpr int max = 31, log2_offset = 4;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), h = V::load_bytes(w->high + 4 * w.o);
@@ -184,6 +186,7 @@ template <class V, bool biased>
 struct EightBits {
     using Block = PanelQ8_0;
     static constexpr int sub_blocks = 1, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::none;
     static constexpr int max = 255, log2_offset = 7;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         low = eight_bits<V, biased>(V::load_bytes(w->quants[i] + 4 * w.o));
@@ -195,6 +198,7 @@ template <class V, bool biased>
 struct FromTable {
     using Block = PanelIQ4NL;
     static constexpr int sub_blocks = 1, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::assemble;
     static constexpr int max = 113 + 128, log2_offset = 7;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), table = eight_bits<V, biased>(V::splat16(iq4_nl_values));

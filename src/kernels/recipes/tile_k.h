@@ -57,7 +57,7 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        fetch_ahead<V, C>(w, s, 8);
+        fetch_ahead<V, Format, C>(w, s, 8);
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
 #pragma GCC unroll 4
@@ -88,6 +88,7 @@ template <class V>
 struct FormatQ4K {
     using Block = PanelQ4K;
     static constexpr int sub_blocks = 8, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::split;
     static constexpr int max = 15;
     static constexpr int groups_per_sum = 8;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
@@ -101,6 +102,7 @@ template <class V>
 struct FormatQ5K {
     using Block = PanelQ5K;
     static constexpr int sub_blocks = 8, pairs = 4;
+    static constexpr Unpacking unpacking = Unpacking::assemble;
     static constexpr int max = 31;
     static constexpr int groups_per_sum = 8 * V::products * max * q8_max <= V::sum_max ? 8 : 4;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& low, typename V::Bytes& high) {
@@ -166,7 +168,7 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        fetch_ahead<V, C>(w, s, 16);
+        fetch_ahead<V, Format, C>(w, s, 16);
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
         typename V::Scales scale[P];
@@ -191,6 +193,7 @@ template <class V>
 struct FormatQ6K {
     using Block = PanelQ6K;
     static constexpr int sub_blocks = 16, pairs = 2;
+    static constexpr Unpacking unpacking = Unpacking::assemble;
     static constexpr int max = 63;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
         const typename V::Bytes q = V::load_bytes(w->sub_blocks[s].low[i] + 4 * w.o), h = V::load_bytes(w->sub_blocks[s].high + 4 * w.o);
@@ -203,6 +206,7 @@ template <class V>
 struct FormatQ2K {
     using Block = PanelQ2K;
     static constexpr int sub_blocks = 16, pairs = 2;
+    static constexpr Unpacking unpacking = Unpacking::split;
     static constexpr int max = 3 * 16;
     static void weights(Weights<Block> w, int s, int i, typename V::Bytes& first, typename V::Bytes& second) {
         const typename V::Bytes q = V::load_bytes(w->quants[s] + 4 * w.o);
