@@ -90,16 +90,18 @@ template <Reading reading>
     __builtin_prefetch(line, 0, reading == Reading::products ? 3 : 2);
 }
 
-// b as part of a page of floats.
+// b as part of a page of floats. Here and below vector v of line i, counted from column `first`, which begins a cache line of its own: so
+// the compiler knows which vectors of a tile begin one.
 template <class Element>
 struct FloatLines {
     const Element *at, *next;
     size_t stride;
 
     template <class V, Reading reading, class... Tail>
-    typename V::Floats load(size_t i, size_t j, Tail... tail) const {
+    typename V::Floats load(size_t i, size_t first, size_t v, Tail... tail) const {
         constexpr size_t cache_line = 64 / sizeof(Element);
-        if (j % cache_line == 0)
+        const size_t j = first + v * V::lanes;
+        if (v * V::lanes % cache_line == 0)
             fetch<reading>(next + (reading == Reading::products ? (j / cache_line * kv_block + i) * cache_line : i * kv_block + j));
         return kylin::load<V>(at + i * stride + j, tail...);
     }
@@ -115,13 +117,14 @@ struct QuantLines {
     const float* scales;  // of these dims, [n / 32, 64]
 
     template <class V, Reading reading, class... Tail>
-    typename V::Floats load(size_t i, size_t j, Tail...) const {
-        if (j % 64 == 0) fetch<reading>(next + i * 64);
+    typename V::Floats load(size_t i, size_t first, size_t v, Tail...) const {
+        const size_t j = first + v * V::lanes;
+        if (v * V::lanes % 64 == 0 && first % 64 == 0) fetch<reading>(next + i * 64);
         typename V::Floats scale;
         if constexpr (part == Part::keys)
             scale = V::load_f32(scales + i / kv_scale_dims * kv_block + j);
         else
-            scale = V::splat(scales[j / kv_scale_dims * kv_block + i]);
+            scale = V::splat(scales[(first / kv_scale_dims + v * V::lanes / kv_scale_dims) * kv_block + i]);  // one for several vectors
         return V::mul(V::load_s8(at + i * stride + j), scale);
     }
 };
@@ -132,30 +135,39 @@ struct BlockLines {
     size_t stride;
 
     template <class V, Reading reading, class... Tail>
-    typename V::Floats load(size_t i, size_t j, Tail... tail) const {
-        return V::load_f32(at + i * stride + j, tail...);
+    typename V::Floats load(size_t i, size_t first, size_t v, Tail... tail) const {
+        return V::load_f32(at + i * stride + first + v * V::lanes, tail...);
     }
 };
 
 // T rows times N vectors of columns, over lines first .. last - 1; `tail` is the number of columns where they do not fill a vector.
+// g++ 12 copies the sums through memory, on the way in and out, unless it is told to unroll (6 rows on a Zen 3: 46 and 50 GMAC/s of 52).
+// Not inline: two tiles in one function have too few registers for their addresses.
 template <class V, size_t T, size_t N, class B, class... Tail>
-void add_tile(const ProductRow* rows, B b, size_t j, size_t first, size_t last, Tail... tail) {
+[[gnu::noinline]] void add_tile(const ProductRow* rows, B b, size_t j, size_t first, size_t last, Tail... tail) {
     constexpr size_t lanes = V::lanes;
     typename V::Floats sum[T][N];
     const float* a[T];
+#pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t) {
         a[t] = rows[t].a;
+#pragma GCC unroll 8
         for (size_t v = 0; v < N; ++v) sum[t][v] = V::load_f32(rows[t].c + j + v * lanes, tail...);
     }
     for (size_t i = first; i < last; ++i) {
         typename V::Floats line[N];
-        for (size_t v = 0; v < N; ++v) line[v] = b.template load<V, Reading::products>(i, j + v * lanes, tail...);
+#pragma GCC unroll 8
+        for (size_t v = 0; v < N; ++v) line[v] = b.template load<V, Reading::products>(i, j, v, tail...);
+#pragma GCC unroll 8
         for (size_t t = 0; t < T; ++t) {
             const typename V::Floats factor = V::splat(a[t][i]);
+#pragma GCC unroll 8
             for (size_t v = 0; v < N; ++v) sum[t][v] = V::fma(factor, line[v], sum[t][v]);
         }
     }
+#pragma GCC unroll 8
     for (size_t t = 0; t < T; ++t)
+#pragma GCC unroll 8
         for (size_t v = 0; v < N; ++v) V::store(rows[t].c + j + v * lanes, sum[t][v], tail...);
 }
 
@@ -165,22 +177,24 @@ constexpr size_t tile_vectors() {
     return T == 1 ? 8 : T == 2 || V::registers >= 32 ? 4 : 2;
 }
 
-template <class V, size_t T, class B>
-void add_columns(const ProductRow* rows, B b, size_t first, size_t last) {
-    constexpr size_t lanes = V::lanes, n_vectors = tile_vectors<V, T>();
+// From column j on, N vectors at a time, then half as many, and so on: a tile of one vector would wait for its own chains.
+template <class V, size_t T, size_t N, class B>
+void add_columns(const ProductRow* rows, B b, size_t j, size_t first, size_t last) {
     const size_t n_columns = rows[T - 1].n_columns;
-    size_t j = 0;
-    for (; j + n_vectors * lanes <= n_columns; j += n_vectors * lanes) add_tile<V, T, n_vectors>(rows, b, j, first, last);
-    for (; j + lanes <= n_columns; j += lanes) add_tile<V, T, 1>(rows, b, j, first, last);
-    if (j < n_columns) add_tile<V, T, 1>(rows, b, j, first, last, static_cast<int>(n_columns - j));
+    for (; j + N * V::lanes <= n_columns; j += N * V::lanes) add_tile<V, T, N>(rows, b, j, first, last);
+    if (j == n_columns) return;
+    if constexpr (N > 1)
+        add_columns<V, T, N / 2>(rows, b, j, first, last);
+    else
+        add_tile<V, T, 1>(rows, b, j, first, last, static_cast<int>(n_columns - j));
 }
 
 // The depth that the T rows share, together; then what a row has beyond the first one's, alone.
 template <class V, size_t T, class B>
 void add_rows(const ProductRow* rows, B b) {
-    add_columns<V, T>(rows, b, 0, rows[0].depth);
+    add_columns<V, T, tile_vectors<V, T>()>(rows, b, 0, 0, rows[0].depth);
     for (size_t t = 1; t < T; ++t)
-        if (rows[t].depth > rows[0].depth) add_columns<V, 1>(rows + t, b, rows[0].depth, rows[t].depth);
+        if (rows[t].depth > rows[0].depth) add_columns<V, 1, tile_vectors<V, 1>()>(rows + t, b, 0, rows[0].depth, rows[t].depth);
 }
 
 // Requires that depth and n_columns do not decrease from row to row.
@@ -254,12 +268,13 @@ public:
                            .n_keys = static_cast<size_t>(task.first_position) + row + 1,
                            .max = -__builtin_inff(),
                            .sum = 0};
+            most_keys_ = queries_[t].n_keys;
             for (size_t d = 0; d < width_; ++d) queries_[t].out[d] = 0;
         }
     }
 
     void run() {
-        const size_t n_pages = (queries_[n_ - 1].n_keys + block - 1) / block;
+        const size_t n_pages = (most_keys_ + block - 1) / block;
         for (size_t page = 0; page < n_pages; ++page) {
             while (queries_[begin_].n_keys <= page * block) ++begin_;
             for (size_t t = begin_; t < n_; ++t) n_keys_[t] = least(queries_[t].n_keys - page * block, block);
@@ -310,14 +325,22 @@ private:
         if (n_ - begin_ <= direct_queries) return multiply<V>(rows_ + begin_, n_ - begin_, b);
         for (size_t i = 0; i < n_lines; ++i)
             for_each_vector<V>(static_cast<int>(rows_[n_ - 1].n_columns), [&](int j, auto... tail) {
-                V::store(block_[i] + j, b.template load<V, Reading::conversion>(i, static_cast<size_t>(j), tail...), tail...);
+                V::store(block_[i] + j, b.template load<V, Reading::conversion>(i, 0, static_cast<size_t>(j) / V::lanes, tail...), tail...);
             });
         multiply<V>(rows_ + begin_, n_ - begin_, BlockLines{block_[0], block});
     }
 
-    // Scores become exponentials relative to the largest score so far; what was summed before is scaled to it.
+    // Scores become exponentials relative to the largest score so far; what was summed before is scaled to it. Of a page that is mostly
+    // empty only the beginning is looked at: all else would become, and add, zeros.
     void soften(Query& query, float* scores, size_t n_keys) {
-        constexpr size_t lanes = V::lanes, n_vectors = block / lanes;
+        if (n_keys <= block / 4) return soften_first<block / 4>(query, scores, n_keys);
+        if (n_keys <= block / 2) return soften_first<block / 2>(query, scores, n_keys);
+        soften_first<block>(query, scores, n_keys);
+    }
+
+    template <size_t n_slots>
+    void soften_first(Query& query, float* scores, size_t n_keys) {
+        constexpr size_t lanes = V::lanes, n_vectors = n_slots / lanes;
         typename V::Floats s[n_vectors];
         const typename V::Floats scale = V::splat(task_.scale), absent = V::splat(-__builtin_inff());
         for (size_t v = 0; v < n_vectors; ++v)
@@ -351,8 +374,9 @@ private:
 
     const AttentionTask& task_;
     const size_t width_, n_;
-    size_t begin_ = 0;  // queries before it have seen all their keys
-    Query queries_[max_queries] = {};
+    size_t most_keys_ = 0;  // of the last query
+    size_t begin_ = 0;      // queries before it have seen all their keys
+    Query queries_[max_queries];
     size_t n_keys_[max_queries];  // in the page at hand
     ProductRow rows_[max_queries];
     Pages pages_;
