@@ -157,6 +157,7 @@ private:
 
     // Whole processes, before this one holds memory and threads. llama.cpp gets a token for a prompt, Kylin a word.
     Seconds measure_start(BenchOptions options, bool flash) const {
+        Model::load(gguf::File::open(options.model));  // so that a bad file is reported once, by this process
         options.n_context = 16;
         Seconds s;
         ProgressBar bar("starting");

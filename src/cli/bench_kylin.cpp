@@ -117,6 +117,7 @@ double kylin_seconds_to_first_token(const BenchOptions& options) {
     std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe").string(),
                                         "run",
                                         "--raw",
+                                        "--json",
                                         "-m",
                                         options.model.string(),
                                         "-t",

@@ -130,6 +130,18 @@ class Help(unittest.TestCase):
         self.assertRegex(kylin("--version").stdout.decode(), r"^kylin \d+\.\d+\.\d+\n$")
 
 
+class Bench(unittest.TestCase):
+    def test_measures_whole_processes_up_to_their_first_token(self):
+        report = json.loads(kylin("bench", "-m", MODEL, "--start", "-p", 8, "-n", 0, "-r", 1, "--json").stdout)
+        self.assertGreater(report["start_to_first_token"]["seconds"], 0.001)  # no process starts sooner
+        self.assertNotIn("ratio", report["start_to_first_token"])
+
+    def test_reports_a_bad_model_once(self):
+        done = kylin("bench", "-m", "/nowhere.gguf", "--start")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.decode(), "error: /nowhere.gguf: cannot be opened: No such file or directory\n")
+
+
 class Run(unittest.TestCase):
     def test_streams_the_text_and_reports_the_speed(self):
         done = run("-n", 24, "Hello")
