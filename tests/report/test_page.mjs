@@ -17,13 +17,14 @@ function check(what, good, found = '') {
     console.error(`failed: ${what}${found === '' ? '' : `: ${JSON.stringify(found)}`}`);
 }
 
+const sample = (name) => JSON.parse(readFileSync(join(samples, `${name}.json`), 'utf8'));
+
 // What the program does with a report.
-function fill(name) {
-    const json = readFileSync(join(samples, `${name}.json`), 'utf8');
+function fill(name, report = sample(name)) {
     const path = resolve(output, `${name}.html`);
     const [before, after] = page_text.split(placeholder);
-    writeFileSync(path, before + json.replaceAll('<', '\\u003c') + after);
-    return { report: JSON.parse(json), url: pathToFileURL(path).href };
+    writeFileSync(path, before + JSON.stringify(report).replaceAll('<', '\\u003c') + after);
+    return { report, url: pathToFileURL(path).href };
 }
 
 async function check_parts(page, report, where) {
@@ -95,6 +96,15 @@ try {
         }
     }
     check('light and dark differ', grounds.size === 2, [...grounds]);
+    // As with the oracle for a reference, which is held against nothing.
+    const alone = sample('parity');
+    for (const cell of alone.cells) if (cell.bound) cell.bound.reference = null;
+    const page = await browser.open(fill('alone', alone).url, { width: 1280, height: 900, scheme: 'light' });
+    await page.evaluate(`document.querySelector('[data-cell="ffn_act.1"]').click(); ${frame}`);
+    check('a reference without a bound has none', (await page.evaluate(`document.querySelector('.judgement').textContent`)).includes('reference has none'));
+    const thresholds = await page.evaluate(`document.querySelector('.thresholds').textContent`);
+    check('a reference without a bound is not called not finite', thresholds.includes('ffn_act') && !thresholds.includes('not finite'), thresholds);
+    await page.close();
     const empty = await browser.open(pathToFileURL(resolve(template)).href, { width: 800, height: 600, scheme: 'light' });
     check('the empty page says so', (await empty.evaluate('document.body.textContent')).includes('This file is the empty page'));
     check('the empty page is silent', empty.problems.length === 0, empty.problems);

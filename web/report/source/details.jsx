@@ -4,6 +4,7 @@ import { useCallback } from 'preact/hooks';
 import { Figure, integer_ticks, Key, log_axis } from './figure.jsx';
 import { count, key, number, place, visible } from '../../shared/format.js';
 import { Term } from '../../shared/terms.jsx';
+import { bound_ratios } from './sides.js';
 
 const decibel = (x) => (x === null ? 'none' : `${number(x)} dB`);
 
@@ -34,8 +35,9 @@ function Judgement({ cell }) {
     const { bound, oracle } = cell;
     const facts = [];
     if (bound) {
-        const say = (x) => <span class={x === null || x > 1 ? 'beyond' : ''}>{number(x)}{x !== null && x > 1 ? ': not rounding' : ''}</span>;
-        facts.push([<Term name="bound ratio" />, <>Kylin {say(bound.ours)}; reference {say(bound.reference)}</>], ['typical bound', `${number(bound.typical)} (RMS over the elements)`]);
+        const say = (x) => (x === undefined ? 'has none' : <span class={x === null || x > 1 ? 'beyond' : ''}>{number(x)}{x !== null && x > 1 ? ': not rounding' : ''}</span>);
+        const { ours, reference } = bound_ratios(cell);
+        facts.push([<Term name="bound ratio" />, <>Kylin {say(ours)}; reference {say(reference)}</>], ['typical bound', `${number(bound.typical)} (RMS over the elements)`]);
     } else facts.push([<Term name="bound" />, 'none for this cell']);
     if (oracle) facts.push(['against the oracle', `Kylin ${number(oracle.ours)}; reference ${number(oracle.reference)} (accumulated, worst token)`]);
     facts.push([<Term name="amplification" />, cell.amplification === null ? 'none' : `×${number(cell.amplification)}`]);

@@ -4,19 +4,15 @@ import { count, key, number, place, short } from '../../shared/format.js';
 import { Grids, Scale, Views } from '../../shared/map.jsx';
 import { Term } from '../../shared/terms.jsx';
 import { bound_scale, error_scale } from './scales.js';
+import { bound_ratios } from './sides.js';
 
 const glyphs = { 'exact': '=', 'rounding': '≈', 'noise': '~', 'divergent': '×', 'not judged': '?' };
-
-function larger_bound({ bound }) {
-    if (!bound) return undefined;
-    return bound.ours === null || bound.reference === null ? null : Math.max(bound.ours, bound.reference);
-}
 
 // What a view shows of a cell: its number (null: not finite, undefined: there is none), the scale, and the words for it.
 const views = {
     'local': { value: (cell) => cell.local.worst_row, scale: error_scale, words: 'local relative error of the worst token' },
     'accumulated': { value: (cell) => cell.accumulated.worst_row, scale: error_scale, words: 'accumulated relative error of the worst token' },
-    'bound ratio': { value: larger_bound, scale: bound_scale, words: 'largest observed error over its certified bound, of either engine' },
+    'bound ratio': { value: (cell) => bound_ratios(cell).larger, scale: bound_scale, words: 'largest observed error over its certified bound, of either engine' },
     'verdict': { words: 'verdict of the cell' },
 };
 

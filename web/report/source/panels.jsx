@@ -1,6 +1,7 @@
 // Panels that do not depend on the chosen cell: logits, outliers, logit lens, ledger, thresholds, notes.
 import { amount, count, number, percent, place, visible } from '../../shared/format.js';
 import { Term } from '../../shared/terms.jsx';
+import { bound_ratios } from './sides.js';
 
 const Facts = ({ rows }) => <dl class="panel-facts">{rows.filter(Boolean).map(([name, value], i) => <div key={i}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>;
 
@@ -124,10 +125,10 @@ const worst_of = (cells, read) => cells.reduce((best, cell) => (best === null ||
 
 function threshold_row(cells) {
     const worst = worst_of(cells, (cell) => cell.local.max_abs);
-    const bounded = worst_of(cells.filter((cell) => cell.bound), (cell) => Math.max(cell.bound.ours ?? Infinity, cell.bound.reference ?? Infinity));
+    const bounded = worst_of(cells.filter((cell) => bound_ratios(cell).larger !== undefined), (cell) => bound_ratios(cell).larger);
     const threshold = cells.find((cell) => cell.threshold !== null)?.threshold ?? null;
     const over_seed = threshold !== null && (worst.local.max_abs === null || worst.local.max_abs > threshold);
-    const ratio = bounded && (bounded.bound.ours === null || bounded.bound.reference === null ? null : Math.max(bounded.bound.ours, bounded.bound.reference));
+    const ratio = bounded && bound_ratios(bounded).larger;
     const proven = bounded && (ratio === null || ratio > 1);
     const wrong = proven || cells.some((cell) => cell.verdict === 'divergent');
     // The verdict speaks; the seed threshold is mentioned where it would have said something else.
