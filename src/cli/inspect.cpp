@@ -51,12 +51,10 @@ std::string shown(std::string_view text) {
 }
 
 struct Shown {
-    std::string operator()(const std::string& value) const { return shown(value); }
+    std::string operator()(std::string_view value) const { return shown(value); }
     std::string operator()(bool value) const { return value ? "true" : "false"; }
     template <class T>
-    std::string operator()(T value) const {
-        return fmt::format("{}", value);
-    }
+    requires std::is_arithmetic_v<T> std::string operator()(T value) const { return fmt::format("{}", value); }
     std::string operator()(const gguf::Array& array) const {
         return std::visit(
             [this](const auto& values) {

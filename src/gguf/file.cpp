@@ -158,11 +158,11 @@ const std::string* File::find_string(std::string_view key) const {
     fail(key, "has type " + described(*value) + ", a string is needed");
 }
 
-const std::vector<std::string>* File::find_strings(std::string_view key) const {
+const StringList* File::find_strings(std::string_view key) const {
     const Value* value = find(key);
     if (!value) return nullptr;
     const auto* array = std::get_if<Array>(value);
-    if (const auto* held = array ? std::get_if<std::vector<std::string>>(array) : nullptr) return held;
+    if (const auto* held = array ? std::get_if<StringList>(array) : nullptr) return held;
     fail(key, "has type " + described(*value) + ", an array of strings is needed");
 }
 

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/string_list.h"
 #include "gguf/block_types.h"
 
 namespace kylin::gguf {
@@ -23,9 +24,9 @@ namespace kylin::gguf {
 enum class ValueType : uint32_t { u8 = 0, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
 std::string_view name(ValueType type);
 
-// An array holds one of the vectors; nested arrays are refused.
+// An array holds one of the lists; nested arrays are refused.
 using Array = std::variant<std::vector<uint8_t>, std::vector<int8_t>, std::vector<uint16_t>, std::vector<int16_t>, std::vector<uint32_t>,
-                           std::vector<int32_t>, std::vector<float>, std::vector<bool>, std::vector<std::string>, std::vector<uint64_t>,
+                           std::vector<int32_t>, std::vector<float>, std::vector<bool>, StringList, std::vector<uint64_t>,
                            std::vector<int64_t>, std::vector<double>>;
 using Value =
     std::variant<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, float, bool, std::string, Array, uint64_t, int64_t, double>;
@@ -81,7 +82,7 @@ public:
     std::optional<double> find_float(std::string_view key) const;
     std::optional<bool> find_bool(std::string_view key) const;
     const std::string* find_string(std::string_view key) const;
-    const std::vector<std::string>* find_strings(std::string_view key) const;
+    const StringList* find_strings(std::string_view key) const;
     std::optional<std::vector<int64_t>> find_ints(std::string_view key) const;
     std::optional<std::vector<double>> find_floats(std::string_view key) const;
 

@@ -73,7 +73,8 @@ private:
     void read_entry();
     Value read_value(ValueType type);
     Array read_array();
-    std::string read_string();
+    std::string_view read_string();
+    StringList read_strings(uint64_t count);
     template <class T>
     std::vector<T> read_numbers(uint64_t count);
     bool read_bool();
@@ -169,7 +170,7 @@ Value HeaderParser::read_value(ValueType type) {
         case ValueType::boolean:
             return read_bool();
         case ValueType::string:
-            return read_string();
+            return std::string(read_string());
         case ValueType::array:
             return read_array();
         case ValueType::u64:
@@ -189,9 +190,21 @@ bool HeaderParser::read_bool() {
     return byte == 1;
 }
 
-std::string HeaderParser::read_string() {
+std::string_view HeaderParser::read_string() {
     const auto bytes = in_.take(in_.read_count(1, "the length of a string"), "a string");
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Twice over the bytes: once for what they take together.
+StringList HeaderParser::read_strings(uint64_t count) {
+    const ByteReader start = in_;
+    size_t n_bytes = 0;
+    for (uint64_t i = 0; i < count; ++i) n_bytes += read_string().size();
+    in_ = start;
+    StringList strings;
+    strings.reserve(count, n_bytes);
+    for (uint64_t i = 0; i < count; ++i) strings.push_back(read_string());
+    return strings;
 }
 
 template <class T>
@@ -260,10 +273,7 @@ Array HeaderParser::read_array() {
         case ValueType::string: {
             n_strings_ += count;
             if (n_strings_ > max_strings) in_.fail_at(at, "more than " + std::to_string(max_strings) + " strings in arrays");
-            std::vector<std::string> values;
-            values.reserve(count);
-            for (uint64_t i = 0; i < count; ++i) values.push_back(read_string());
-            return values;
+            return read_strings(count);
         }
         case ValueType::array:
             break;

@@ -26,7 +26,7 @@ public:
     requires std::is_arithmetic_v<T>
     void put(T value) { append(&value, sizeof(T)); }
     void put(bool value) { put(static_cast<uint8_t>(value)); }
-    void put(const std::string& text) {
+    void put(std::string_view text) {
         put(uint64_t{text.size()});
         append(text.data(), text.size());
     }

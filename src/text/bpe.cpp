@@ -11,6 +11,7 @@ namespace kylin {
 namespace {
 
 constexpr std::string_view merges_key = "tokenizer.ggml.merges";
+constexpr size_t ahead = 16;  // merges between asking for memory and looking at it
 
 // Reads "left right" against the vocabulary.
 class MergeReader {
@@ -20,53 +21,62 @@ public:
     struct Tokens {
         int32_t left, right, merged;
     };
-    Tokens read(const std::string& line, size_t rank) {
-        const size_t space = line.find(' ', 1);  // a token may itself begin with a space
-        if (space == std::string::npos || space + 1 == line.size()) fail(line, rank, "is not two tokens with a space between them");
+    Tokens read(std::string_view line, size_t rank) {
+        const auto [left, right] = split(line);
+        if (right.empty()) fail(line, rank, "is not two tokens with a space between them");
         const auto known = [&](std::string_view text) {
             const auto id = vocabulary_.find(text);
             if (!id) fail(line, rank, "needs \"" + to_valid_utf8(text) + "\", which is no token");
             return *id;
         };
-        const std::string_view left = std::string_view(line).substr(0, space), right = std::string_view(line).substr(space + 1);
-        joined_.assign(left).append(right);
         // Most files list the merged tokens in the order of their merges: look at the next one before searching.
-        const bool expected = next_ < vocabulary_.size() && vocabulary_.text(next_) == joined_;
-        const Tokens tokens = {known(left), known(right), expected ? next_ : known(joined_)};
+        const std::string_view next = next_ < vocabulary_.size() ? vocabulary_.text(next_) : "";
+        const bool expected = next.size() == left.size() + right.size() && next.starts_with(left) && next.ends_with(right);
+        const Tokens tokens = {known(left), known(right), expected ? next_ : known(std::string(left).append(right))};
         next_ = tokens.merged + 1;
         return tokens;
     }
+    // Looking for tokens is nothing but cache misses: a line that is read soon is announced.
+    void expect(std::string_view line) const {
+        const auto [left, right] = split(line);
+        vocabulary_.prefetch(left);
+        vocabulary_.prefetch(right);
+    }
 
 private:
-    [[noreturn]] void fail(const std::string& line, size_t rank, const std::string& what) const {
+    // At the first space behind the first character, for a token may itself begin with one. Both are empty where there is none.
+    static std::pair<std::string_view, std::string_view> split(std::string_view line) {
+        const size_t space = line.find(' ', 1);
+        if (space == std::string_view::npos) return {};
+        return {line.substr(0, space), line.substr(space + 1)};
+    }
+    [[noreturn]] void fail(std::string_view line, size_t rank, const std::string& what) const {
         file_.fail(merges_key, "merge " + std::to_string(rank) + " \"" + to_valid_utf8(line) + "\" " + what);
     }
 
     const gguf::File& file_;
     const Vocabulary& vocabulary_;
-    std::string joined_;
     int32_t next_ = 0;
 };
 
 }  // namespace
 
 MergeTable::MergeTable(const gguf::File& file, const Vocabulary& vocabulary) {
-    const std::vector<std::string>* merges = file.find_strings(merges_key);
+    const StringList* merges = file.find_strings(merges_key);
     if (!merges) file.fail(merges_key, "is missing");
     MergeReader reader(file, vocabulary);
     std::vector<Slot> entries;
     entries.reserve(merges->size());
-    for (const std::string& line : *merges) {
-        const auto rank = static_cast<uint32_t>(entries.size());
-        const auto [left, right, merged] = reader.read(line, rank);
-        entries.push_back({key(left, right), {rank, merged}});
+    for (size_t rank = 0; rank < merges->size(); ++rank) {
+        if (rank + ahead < merges->size()) reader.expect((*merges)[rank + ahead]);
+        const auto [left, right, merged] = reader.read((*merges)[rank], rank);
+        entries.push_back({key(left, right), {static_cast<uint32_t>(rank), merged}});
     }
     fill(entries);
 }
 
 // Filling is nothing but cache misses; asking for the slots ahead of time halves the loading of a table of 150 000 merges.
 void MergeTable::fill(const std::vector<Slot>& entries) {
-    constexpr size_t ahead = 16;
     slots_.resize(std::bit_ceil(entries.size() + entries.size() / 2 + 1));
     for (size_t i = 0; i < entries.size(); ++i) {
         if (i + ahead < entries.size()) __builtin_prefetch(&slots_[home(entries[i + ahead].key)], 1);

@@ -13,34 +13,30 @@ inline uint64_t mix(uint64_t a, uint64_t b) {
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+// The first 8 bytes as one number, zeros where the text ends before. Two overlapping loads are faster than a copy of unknown length.
+inline uint64_t first_bytes(std::string_view text) {
+    const auto load = [p = text.data()](auto value, size_t at) {
+        std::memcpy(&value, p + at, sizeof value);
+        return uint64_t{value} << 8 * at;
+    };
+    const size_t n = text.size();
+    if (n >= 8) return load(uint64_t{}, 0);
+    if (n >= 4) return load(uint32_t{}, 0) | load(uint32_t{}, n - 4);
+    return n == 0 ? 0 : load(uint8_t{}, 0) | load(uint8_t{}, n / 2) | load(uint8_t{}, n - 1);
+}
+
 class SeededHash {
 public:
     SeededHash();  // a seed that nobody can foresee
 
     uint64_t operator()(uint64_t key) const { return mix(key ^ seed_, odd_); }
     uint64_t operator()(std::string_view text) const {
-        const char* p = text.data();
-        size_t n = text.size();
-        uint64_t h = seed_ ^ n;
-        for (; n > 8; p += 8, n -= 8) h = mix(h ^ load<uint64_t>(p), odd_);
-        return mix(h ^ tail(p, n), odd_);
+        uint64_t h = seed_ ^ text.size();
+        for (; text.size() > 8; text.remove_prefix(8)) h = mix(h ^ first_bytes(text), odd_);
+        return mix(h ^ first_bytes(text), odd_);
     }
 
 private:
-    template <class T>
-    static T load(const char* p) {
-        T value;
-        std::memcpy(&value, p, sizeof value);
-        return value;
-    }
-    // The last n <= 8 bytes as one number; two overlapping loads are faster than a copy of unknown length.
-    static uint64_t tail(const char* p, size_t n) {
-        if (n >= 4) return static_cast<uint64_t>(load<uint32_t>(p)) << 32 | load<uint32_t>(p + n - 4);
-        if (n == 0) return 0;
-        const auto byte = [&](size_t i) { return static_cast<uint64_t>(static_cast<uint8_t>(p[i])); };
-        return byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
-    }
-
     uint64_t seed_, odd_;
 };
 

@@ -1,10 +1,10 @@
 // Reads and checks the tokens, and indexes them by text.
 #include "text/vocabulary.h"
 
+#include <algorithm>
 #include <bit>
 #include <limits>
 
-#include "base/utf8.h"
 #include "gguf/header.h"
 #include "text/unicode.h"
 
@@ -34,13 +34,17 @@ constexpr auto byte_of_character = [] {
 
 // The bytes that a token's visible characters stand for; its own bytes when it is not written that way.
 std::string to_bytes(std::string_view text) {
-    if (!is_utf8(text)) return std::string(text);
+    static_assert(n_characters <= 0x800);  // so each has at most two bytes in UTF-8
     std::string bytes;
-    for (std::string_view rest = text; !rest.empty();) {
-        const Decoded c = decode_first(rest);
-        rest.remove_prefix(c.bytes);
-        if (c.character >= n_characters || byte_of_character[c.character] < 0) return std::string(text);
-        bytes += static_cast<char>(byte_of_character[c.character]);
+    for (size_t i = 0; i < text.size(); ++i) {
+        size_t character = static_cast<uint8_t>(text[i]);
+        if (character >= 0x80) {
+            const size_t second = i + 1 < text.size() ? static_cast<uint8_t>(text[++i]) : 0;
+            if (character < 0xC2 || character >= 0xE0 || (second & 0xC0) != 0x80) return std::string(text);
+            character = (character & 0x1F) << 6 | (second & 0x3F);
+        }
+        if (character >= n_characters || byte_of_character[character] < 0) return std::string(text);
+        bytes += static_cast<char>(byte_of_character[character]);
     }
     return bytes;
 }
@@ -67,15 +71,14 @@ bool occurs_in_utf8(size_t byte) { return byte != 0xC0 && byte != 0xC1 && byte <
 }  // namespace
 
 Vocabulary::Vocabulary(const gguf::File& file) {
-    const std::vector<std::string>* tokens = file.find_strings(tokens_key);
+    const StringList* tokens = file.find_strings(tokens_key);
     if (!tokens) file.fail(tokens_key, "is missing");
     if (tokens->empty()) file.fail(tokens_key, "is empty");
     static_assert(gguf::max_strings <= std::numeric_limits<int32_t>::max());  // so ids fit
     read_types(file, tokens->size());
-    for (const std::string& text : *tokens) {
-        texts_.add(text);
-        add_bytes(file, static_cast<int32_t>(&text - tokens->data()));
-    }
+    texts_ = *tokens;
+    bytes_.reserve(texts_.size(), texts_.n_bytes());
+    for (int32_t id = 0; id < size(); ++id) add_bytes(file, id);
     index(file);
     find_byte_tokens(file);
 }
@@ -103,44 +106,56 @@ void Vocabulary::add_bytes(const gguf::File& file, int32_t id) {
     switch (type(id)) {
         case TokenType::control:
         case TokenType::user_defined:
-            bytes_.add(text);
+            bytes_.push_back(text);
             return;
         case TokenType::unused:
-            bytes_.add({});
+            bytes_.push_back({});
             return;
         case TokenType::byte: {
             const auto byte = parse_byte_token(text);
             if (!byte) file.fail(tokens_key, "token " + std::to_string(id) + " " + quoted(text) + " has the type byte but is not <0xHH>");
-            bytes_.add({&*byte, 1});
+            bytes_.push_back({&*byte, 1});
             return;
         }
         default:
             break;
     }
-    bytes_.add(to_bytes(text));
+    bytes_.push_back(to_bytes(text));
 }
 
 void Vocabulary::index(const gguf::File& file) {
-    slots_.resize(std::bit_ceil(types_.size() * 2));
-    const size_t mask = slots_.size() - 1;
+    constexpr int32_t ahead = 16;
+    slots_.resize(std::bit_ceil(types_.size() + types_.size() / 2 + 1));  // one is always free
     for (int32_t id = 0; id < size(); ++id) {
+        if (id + ahead < size()) prefetch(text(id + ahead));
         if (text(id).empty()) continue;  // files have them as fillers; they match nothing
-        const uint64_t h = hash_(text(id));
-        size_t at = h & mask;
-        for (; slots_[at].id >= 0; at = (at + 1) & mask)
-            if (slots_[at].tag == static_cast<uint32_t>(h >> 32) && text(slots_[at].id) == text(id))
-                file.fail(tokens_key,
-                          "tokens " + std::to_string(slots_[at].id) + " and " + std::to_string(id) + " are both " + quoted(text(id)));
-        slots_[at] = {static_cast<uint32_t>(h >> 32), id};
+        Slot& slot = slots_[slot_of(text(id))];
+        if (slot.id >= 0)
+            file.fail(tokens_key, "tokens " + std::to_string(slot.id) + " and " + std::to_string(id) + " are both " + quoted(text(id)));
+        slot = slot_for(text(id), id);
     }
 }
 
-std::optional<int32_t> Vocabulary::find(std::string_view text) const {
-    const uint64_t h = hash_(text);
+Vocabulary::Slot Vocabulary::slot_for(std::string_view text, int32_t id) {
+    constexpr size_t most = std::numeric_limits<uint32_t>::max();
+    return {first_bytes(text), static_cast<uint32_t>(std::min(text.size(), most)), id};
+}
+
+size_t Vocabulary::slot_of(std::string_view text) const {
+    const Slot wanted = slot_for(text, -1);
     const size_t mask = slots_.size() - 1;
-    for (size_t at = h & mask; slots_[at].id >= 0; at = (at + 1) & mask)
-        if (slots_[at].tag == static_cast<uint32_t>(h >> 32) && this->text(slots_[at].id) == text) return slots_[at].id;
-    return std::nullopt;
+    size_t at = home(text);
+    for (; slots_[at].id >= 0; at = (at + 1) & mask) {
+        const Slot& slot = slots_[at];
+        if (slot.first_bytes != wanted.first_bytes || slot.length != wanted.length) continue;
+        if (text.size() <= sizeof slot.first_bytes || this->text(slot.id) == text) break;
+    }
+    return at;
+}
+
+std::optional<int32_t> Vocabulary::find(std::string_view text) const {
+    const int32_t id = slots_[slot_of(text)].id;
+    return id >= 0 ? std::optional(id) : std::nullopt;
 }
 
 void Vocabulary::find_byte_tokens(const gguf::File& file) {

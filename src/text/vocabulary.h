@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/string_list.h"
 #include "gguf/file.h"
 #include "text/hash.h"
 
@@ -24,37 +24,27 @@ public:
     int32_t size() const { return static_cast<int32_t>(types_.size()); }
     TokenType type(int32_t id) const { return types_[static_cast<size_t>(id)]; }
     // As the file writes it: "Ġthe", "<|im_end|>".
-    std::string_view text(int32_t id) const { return texts_.at(id); }
+    std::string_view text(int32_t id) const { return texts_[static_cast<size_t>(id)]; }
     // What it stands for: " the", "<|im_end|>". Nothing for unused tokens.
-    std::string_view bytes(int32_t id) const { return bytes_.at(id); }
+    std::string_view bytes(int32_t id) const { return bytes_[static_cast<size_t>(id)]; }
 
     std::optional<int32_t> find(std::string_view text) const;
+    // Asks for the memory that find(text) will look at first.
+    void prefetch(std::string_view text) const { __builtin_prefetch(&slots_[home(text)]); }
     // The token of a single byte; -1 for bytes that no UTF-8 has, when the file leaves them out.
     int32_t byte_token(uint8_t byte) const { return byte_tokens_[byte]; }
 
 private:
-    // Strings one behind the other.
-    class Strings {
-    public:
-        void add(std::string_view s) {
-            chars_ += s;
-            ends_.push_back(chars_.size());
-        }
-        std::string_view at(int32_t i) const {
-            const auto n = static_cast<size_t>(i);
-            const size_t begin = n == 0 ? 0 : ends_[n - 1];
-            return std::string_view(chars_).substr(begin, ends_[n] - begin);
-        }
-
-    private:
-        std::string chars_;
-        std::vector<size_t> ends_;
-    };
-    // Open addressing; the tag spares most looks at the text of another token.
+    // Open addressing. Most texts are short enough to be compared without a look at them.
     struct Slot {
-        uint32_t tag = 0;
+        uint64_t first_bytes = 0;
+        uint32_t length = 0;  // or the largest number
         int32_t id = -1;
     };
+    static Slot slot_for(std::string_view text, int32_t id);
+    size_t home(std::string_view text) const { return hash_(text) & (slots_.size() - 1); }
+    // The slot that holds the text, or the empty one where it belongs.
+    size_t slot_of(std::string_view text) const;
 
     void read_types(const gguf::File& file, size_t n_tokens);
     void add_bytes(const gguf::File& file, int32_t id);
@@ -62,7 +52,7 @@ private:
     void find_byte_tokens(const gguf::File& file);
 
     std::vector<TokenType> types_;
-    Strings texts_, bytes_;
+    StringList texts_, bytes_;
     SeededHash hash_;
     std::vector<Slot> slots_;
     std::array<int32_t, 256> byte_tokens_{};

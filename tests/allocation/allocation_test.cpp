@@ -57,7 +57,7 @@ TEST(AllocationFailure, WhileAVocabularyIsLoadedAndTextIsEncoded) {
         EXPECT_EQ(ids, expected);
         EXPECT_EQ(tokenizer.decode(ids), text);
     });
-    EXPECT_GT(n, 50);
+    EXPECT_GT(n, 30);  // 40 were seen: what many tokens need is reserved in one go
 }
 
 TEST(AllocationFailure, WhileAConversationIsRendered) {

@@ -74,7 +74,7 @@ T any(Random& random) {
 template <size_t index>
 Value any_of_type(Random& random, bool array) {
     using Elements = std::variant_alternative_t<index, Array>;
-    using Element = typename Elements::value_type;
+    using Element = std::conditional_t<std::is_same_v<Elements, StringList>, std::string, typename Elements::value_type>;
     if (!array) return any<Element>(random);
     Elements values;
     for (uint64_t n = random.below(10); n > 0; --n) values.push_back(any<Element>(random));

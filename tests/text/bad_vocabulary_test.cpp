@@ -65,6 +65,14 @@ TEST(BadVocabulary, EmptyVocabulary) {
     EXPECT_THAT(error_of([](auto& s) { s.tokens().clear(); }), AllOf(HasSubstr(tokens), HasSubstr("empty")));
 }
 
+TEST(BadVocabulary, ASingleToken) {
+    EXPECT_THAT(error_of([](auto& s) {
+                    s.tokens() = {"x"};
+                    s.types() = {1};
+                }),
+                AllOf(HasSubstr(tokens), HasSubstr("byte 0")));
+}
+
 TEST(BadVocabulary, DuplicateTokens) {
     EXPECT_THAT(error_of([](auto& s) { s.tokens()[256] = "a"; }), AllOf(HasSubstr(tokens), HasSubstr("97 and 256"), HasSubstr("\"a\"")));
 }

@@ -1,5 +1,6 @@
 // Small vocabularies as GGUF files in memory.
 #pragma once
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,14 +49,15 @@ public:
             if (e.key == key) return std::get<T>(std::get<gguf::Array>(e.value));
         throw std::logic_error(key);
     }
-    std::vector<std::string>& tokens() { return array<std::vector<std::string>>("tokenizer.ggml.tokens"); }
-    std::vector<std::string>& merges() { return array<std::vector<std::string>>("tokenizer.ggml.merges"); }
+    std::vector<std::string>& tokens() { return strings("tokenizer.ggml.tokens"); }
+    std::vector<std::string>& merges() { return strings("tokenizer.ggml.merges"); }
     std::vector<int32_t>& types() { return array<std::vector<int32_t>>("tokenizer.ggml.token_type"); }
 
     const std::vector<std::byte>& bytes() const { return bytes_; }  // of the file last opened
 
     // The file views this object, which must outlive it.
     gguf::File open() {
+        for (const auto& [key, list] : changed_) set(key, gguf::Array(list));
         bytes_ = gguf::header_bytes(entries_, {});
         return gguf::File::parse(bytes_, "vocabulary.gguf");
     }
@@ -75,7 +77,16 @@ public:
     }
 
 private:
+    // To be changed until the file is opened.
+    std::vector<std::string>& strings(const std::string& key) {
+        const auto [at, is_first] = changed_.try_emplace(key);
+        if (is_first)
+            for (const std::string_view s : array<StringList>(key)) at->second.emplace_back(s);
+        return at->second;
+    }
+
     std::vector<gguf::Entry> entries_;
+    std::map<std::string, std::vector<std::string>> changed_;
     std::vector<std::byte> bytes_;
 };
 
