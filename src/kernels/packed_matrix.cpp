@@ -214,11 +214,20 @@ const Block& source_block(const std::byte* row, size_t b) {
     return row ? reinterpret_cast<const Block*>(row)[b] : zeros;
 }
 
+// A panel's rows are read in 16 places at once, more than a processor looks ahead in: the next panel's are fetched meanwhile. Two Zen 3
+// cores, file in memory: Q4_K 9.4 to 11.5 GB/s, Q6_K 4.5 to 8.2.
 template <class Panel, class Block, size_t n_words>
 void pack_blocks(std::byte* to, const SourceRows& rows, size_t n_blocks) {
+    constexpr size_t cache_line = 64;
+    const size_t to_next_panel = panel_outputs * n_blocks * sizeof(Block);
     for (size_t b = 0; b < n_blocks; ++b, to += sizeof(Panel)) {
         uint32_t words[panel_outputs][n_words];
-        for (int o = 0; o < panel_outputs; ++o) pack_block(*reinterpret_cast<Panel*>(to), source_block<Block>(rows[o], b), o, words[o]);
+        for (int o = 0; o < panel_outputs; ++o) {
+            const Block& block = source_block<Block>(rows[o], b);
+            for (size_t i = 0; i < sizeof(Block); i += cache_line)
+                __builtin_prefetch(reinterpret_cast<const std::byte*>(&block) + to_next_panel + i);
+            pack_block(*reinterpret_cast<Panel*>(to), block, o, words[o]);
+        }
         transpose(words, to + sizeof(Panel) - sizeof words);
     }
 }

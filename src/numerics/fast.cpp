@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "gguf/block_codec.h"
 #include "kernels/packed_matrix.h"
@@ -370,13 +371,24 @@ private:
         auto loaded = std::make_shared<FastWeights>();
         loaded->vectors.resize(weights.size());
         loaded->matrices.resize(weights.size());
-        size_t total = 0, done = 0, packed_bytes = 0;
+        size_t total = 0, packed_bytes = 0;
         for (const Weight& w : weights) {
             if (w.role != Role::matrix) continue;
             total += w.data.size();
             packed_bytes += PackedMatrix::bytes_for(w.type, w.n_outputs, w.width);
         }
         const auto memory = std::make_shared<WeightMemory>(packed_bytes);
+        // Many matrices in one go, for where they end threads wait for each other; not all, to show progress and to give back their pages.
+        constexpr size_t bytes_at_once = 16 << 20;
+        size_t done = 0, waiting_bytes = 0;
+        std::vector<const Weight*> waiting;
+        const auto pack_waiting = [&] {
+            pack(waiting, *loaded);
+            for (const Weight* w : waiting) model.release(*w);
+            waiting.clear();
+            done += std::exchange(waiting_bytes, 0);
+            if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
+        };
         for (const Weight& w : weights) {
             const auto id = static_cast<size_t>(w.id);
             if (w.role == Role::vector) {
@@ -384,19 +396,27 @@ private:
                 dequantize_row(w.type, w.row(0), loaded->vectors[id].data(), w.width);
             } else if (w.role == Role::matrix) {
                 loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width, memory);
-                pack(loaded->matrices[id], w.data);
-                model.release(w);
-                done += w.data.size();
-                if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
+                waiting.push_back(&w);
+                waiting_bytes += w.data.size();
+                if (waiting_bytes >= bytes_at_once) pack_waiting();
             }
         }
+        pack_waiting();
         return loaded;
     }
-    void pack(PackedMatrix& m, std::span<const std::byte> source) {
-        constexpr int panels_per_task = 8;
-        pool_.run((m.n_panels() + panels_per_task - 1) / panels_per_task, [&](int task) {
-            const int first = task * panels_per_task;
-            m.pack(source, first, std::min(panels_per_task, m.n_panels() - first));
+    void pack(std::span<const Weight* const> weights, FastWeights& loaded) {
+        struct Panels {
+            const Weight* weight;
+            int first;
+        };
+        constexpr int panels_at_once = 8;
+        std::vector<Panels> pieces;
+        for (const Weight* w : weights)
+            for (int p = 0; p < loaded.matrices[static_cast<size_t>(w->id)].n_panels(); p += panels_at_once) pieces.push_back({w, p});
+        pool_.run(static_cast<int>(pieces.size()), [&](int i) {
+            const auto [w, first] = pieces[static_cast<size_t>(i)];
+            PackedMatrix& m = loaded.matrices[static_cast<size_t>(w->id)];
+            m.pack(w->data, first, std::min(panels_at_once, m.n_panels() - first));
         });
     }
 
