@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/file_descriptor.h"
 
 namespace kylin {
 namespace {
@@ -53,7 +52,7 @@ void on_lost_page(struct sigaction action) { ::sigaction(SIGBUS, &action, nullpt
 MappedFile MappedFile::open(const std::filesystem::path& path) {
     const std::string name = path.string();
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!file) throw InputError(name, std::string("cannot be opened: ") + std::strerror(errno));
     struct stat status = {};
     if (::fstat(file.get(), &status) != 0) throw InputError(name, std::string("cannot be examined: ") + std::strerror(errno));
@@ -62,12 +61,13 @@ MappedFile MappedFile::open(const std::filesystem::path& path) {
     const auto size = static_cast<size_t>(status.st_size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
     if (address == MAP_FAILED) throw InputError(name, std::string("cannot be mapped: ") + std::strerror(errno));
-    return MappedFile({static_cast<const std::byte*>(address), size});
+    return {std::move(file), {static_cast<const std::byte*>(address), size}};
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, {})) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    file_ = std::move(other.file_);
     std::swap(bytes_, other.bytes_);
     return *this;
 }
@@ -82,6 +82,11 @@ void MappedFile::release(std::span<const std::byte> part) const {
     const size_t first = (start + page - 1) / page * page, end = (start + part.size()) / page * page;
     if (first < end)
         ::madvise(const_cast<std::byte*>(bytes_.data()) + first, end - first, MADV_DONTNEED);  // advice: failure costs memory only
+}
+
+void MappedFile::copy(std::span<const std::byte> part, std::byte* to) const {
+    const auto n = ::pread(file_.get(), to, part.size(), part.data() - bytes_.data());
+    if (n != static_cast<ssize_t>(part.size())) std::memcpy(to, part.data(), part.size());
 }
 
 void end_program_when_mapped_file_shrinks() {

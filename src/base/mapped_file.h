@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <span>
 
+#include "base/file_descriptor.h"
+
 namespace kylin {
 
 class MappedFile {
@@ -18,9 +20,12 @@ public:
     std::span<const std::byte> bytes() const { return bytes_; }
     // Gives back the memory of the whole pages in `part`, which are read from the file again when they are next touched.
     void release(std::span<const std::byte> part) const;
+    // Copies `part` without mapping its pages, which would count as this program's memory. What the file has lost is as in bytes().
+    void copy(std::span<const std::byte> part, std::byte* to) const;
 
 private:
-    explicit MappedFile(std::span<const std::byte> bytes) : bytes_(bytes) {}
+    MappedFile(FileDescriptor file, std::span<const std::byte> bytes) : file_(std::move(file)), bytes_(bytes) {}
+    FileDescriptor file_;
     std::span<const std::byte> bytes_;
 };
 

@@ -2,6 +2,7 @@
 #include "gguf/file.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -85,6 +86,11 @@ uint32_t File::version() const { return parsed_->header.version; }
 uint64_t File::size() const { return parsed_->bytes.size(); }
 void File::release(std::span<const std::byte> data) const {
     if (!parsed_->mapping.bytes().empty()) parsed_->mapping.release(data);
+}
+
+void File::copy(std::span<const std::byte> data, std::byte* to) const {
+    if (!parsed_->mapping.bytes().empty()) return parsed_->mapping.copy(data, to);
+    std::memcpy(to, data.data(), data.size());
 }
 
 std::span<const Entry> File::metadata() const { return parsed_->header.entries; }

@@ -88,6 +88,8 @@ public:
 
     // Gives back the memory behind a tensor's data; reading it again costs time, nothing else. Does nothing for bytes in memory.
     void release(std::span<const std::byte> data) const;
+    // Copies tensor data that is read once, without keeping the memory behind it.
+    void copy(std::span<const std::byte> data, std::byte* to) const;
 
     // The error for an entry or for the file as a whole.
     [[noreturn]] void fail(std::string_view key, const std::string& what) const;

@@ -62,4 +62,10 @@ Weight Model::require(const gguf::File& file, const std::string& name, const Exp
     return w;
 }
 
+std::vector<std::byte> Model::copy_row(const Weight& weight, int r) const {
+    std::vector<std::byte> bytes(row_bytes(weight.type, static_cast<size_t>(weight.width)));
+    file_->copy({weight.row(r), bytes.size()}, bytes.data());
+    return bytes;
+}
+
 }  // namespace kylin

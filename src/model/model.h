@@ -24,6 +24,8 @@ public:
     std::span<const Weight> weights() const { return weights_; }  // index = Weight::id
     // For a numerics that keeps a copy of its own: gives back the memory behind the weight's data, which stays valid.
     void release(const Weight& weight) const { file_->release(weight.data); }
+    // And for its rows that it looks up now and then: row `r` as the file has it.
+    std::vector<std::byte> copy_row(const Weight& weight, int r) const;
 
     // One step: writes the batch's K and V to the numerics' cache and returns logits [batch.outputs.size(), n_vocab].
     virtual Value forward(Numerics& math, const Batch& batch) const = 0;

@@ -26,13 +26,14 @@ struct FastWeights {
 class Fast final : public Numerics {
 public:
     Fast(const Model& model, const NumericsOptions& options, const Progress& progress)
-        : kernels_(select_kernels(options.isa)),
+        : model_(model),
+          kernels_(select_kernels(options.isa)),
           without_(options.without),
           pool_(options.n_threads ? options.n_threads : usable_threads(), uses(Technique::spinning)),
           kv_(model.config(), options.kv, options.n_pages),
           rope_(model.config().rope) {
         const auto* other = dynamic_cast<const Fast*>(options.beside);
-        weights_ = other ? other->weights_ : load_weights(model, progress);
+        weights_ = other ? other->weights_ : load_weights(progress);
     }
 
     std::vector<double> read(Value v) const override {
@@ -54,8 +55,10 @@ protected:
     }
     void do_embed(Value out, const Weight& table) override {
         make(out);
-        for_rows(out,
-                 [&](int r) { dequantize_row(table.type, table.row(batch().tokens[static_cast<size_t>(r)]), row(out, r), out.width); });
+        for_rows(out, [&](int r) {
+            const std::vector<std::byte> quants = model_.copy_row(table, batch().tokens[static_cast<size_t>(r)]);
+            dequantize_row(table.type, quants.data(), row(out, r), out.width);
+        });
     }
     void do_norm(Value out, Value x, Norm norm) override {
         make(out);
@@ -366,8 +369,8 @@ private:
         std::vector<double> values_ = std::vector<double>(static_cast<size_t>(s_.n_head) * static_cast<size_t>(c_.n_rows) * n_keys_);
     };
 
-    std::shared_ptr<const FastWeights> load_weights(const Model& model, const Progress& progress) {
-        const auto weights = model.weights();
+    std::shared_ptr<const FastWeights> load_weights(const Progress& progress) {
+        const auto weights = model_.weights();
         auto loaded = std::make_shared<FastWeights>();
         loaded->vectors.resize(weights.size());
         loaded->matrices.resize(weights.size());
@@ -384,7 +387,7 @@ private:
         std::vector<const Weight*> waiting;
         const auto pack_waiting = [&] {
             pack(waiting, *loaded);
-            for (const Weight* w : waiting) model.release(*w);
+            for (const Weight* w : waiting) model_.release(*w);
             waiting.clear();
             done += std::exchange(waiting_bytes, 0);
             if (progress) progress(static_cast<double>(done) / static_cast<double>(total));
@@ -420,6 +423,7 @@ private:
         });
     }
 
+    const Model& model_;
     const Kernels& kernels_;
     std::vector<Technique> without_;
     ThreadPool pool_;

@@ -51,6 +51,15 @@ TEST(MappedFile, MovingLeavesOneOwner) {
     EXPECT_EQ(static_cast<char>(second.bytes()[3]), 'r');
 }
 
+TEST(MappedFile, CopiesAPart) {
+    const TestFolder folder;
+    testing::fill(folder / "a", "0123456789");
+    const MappedFile file = MappedFile::open(folder / "a");
+    char copied[3] = {};
+    file.copy(file.bytes().subspan(4, 3), reinterpret_cast<std::byte*>(copied));
+    EXPECT_EQ(std::string_view(copied, 3), "456");
+}
+
 TEST(MappedFile, MissingFile) {
     EXPECT_EQ(error_of("/nowhere/model.gguf"), "/nowhere/model.gguf: cannot be opened: No such file or directory");
 }
@@ -121,6 +130,19 @@ TEST(MappedFileDeathTest, AFileThatShrinksEndsTheProgramWithOneLine) {
         static_cast<void>(lost);
     };
     EXPECT_EXIT(read_lost_page(), ::testing::ExitedWithCode(1), "^error: a mapped file was cut short while it was being read\n$");
+}
+
+TEST(MappedFileDeathTest, CopyingWhatAFileHasLostEndsTheProgram) {
+    const TestFolder folder;
+    testing::fill(folder / "a", std::string(100000, 'x'));
+    const auto copy_lost_page = [&] {
+        end_program_when_mapped_file_shrinks();
+        const MappedFile file = MappedFile::open(folder / "a");
+        std::filesystem::resize_file(folder / "a", 10);
+        std::byte lost[100];
+        file.copy(file.bytes().subspan(90000, sizeof lost), lost);
+    };
+    EXPECT_EXIT(copy_lost_page(), ::testing::ExitedWithCode(1), "^error: a mapped file was cut short");
 }
 
 TEST(MappedFileDeathTest, LostPagesReadAsNaN) {
