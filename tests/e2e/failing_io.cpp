@@ -1,7 +1,7 @@
 // Preloaded into a program, makes its reads and writes of files misbehave as the variable IO_FAULT says:
 //   short     every call moves half of what it was asked for
 //   eintr     every other call is interrupted
-//   EIO N     read or write N fails, ENOSPC N: write N, FSYNC N: fsync N
+//   EIO N     write N fails, ENOSPC N: the same for want of space, READ N: read N, FSYNC N: fsync N
 // and its sockets as SOCKET_FAULT says:
 //   short            every recv moves half of what it was asked for (a short send means that the peer reads slowly, nothing else)
 //   eintr            every other recv and send is interrupted
@@ -75,7 +75,7 @@ ssize_t pwrite(int fd, const void* data, size_t n, off_t offset) {
 
 ssize_t pread(int fd, void* data, size_t n, off_t offset) {
     static auto* const call = real<ssize_t(int, void*, size_t, off_t)>("pread");
-    if (const int error = fault.next("EIO", EIO)) return errno = error, -1;
+    if (const int error = fault.next("READ", EIO)) return errno = error, -1;
     return call(fd, data, fault.allowed(n), offset);
 }
 

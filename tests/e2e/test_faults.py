@@ -104,6 +104,11 @@ class FailingCalls(unittest.TestCase):
             for fault in ("short", "eintr"):
                 self.assertTrue(self.written(command, fault) == whole, fault)
 
+    def test_an_embedding_that_cannot_be_read_is_looked_up_in_the_mapping(self):
+        whole = self.written(self.trace)
+        for n in range(1, 4):
+            self.assertTrue(self.written(self.trace, f"READ {n}") == whole, n)
+
     def test_a_call_that_fails_is_an_error_and_nothing_is_written(self):
         for command in (self.quantize, self.trace):
             for fault, reason in (("EIO", "Input/output error"), ("ENOSPC", "No space left on device"), ("FSYNC", "Input/output error")):
@@ -123,7 +128,7 @@ class FailingCalls(unittest.TestCase):
         for fault in ("short", "eintr"):
             done = self.kylin(compare, fault)
             self.assertEqual((done.returncode, done.stdout), (expected.returncode, expected.stdout), fault)
-        done = self.kylin(compare, "EIO 1")
+        done = self.kylin(compare, "READ 1")
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr.decode(), r"error: .*out: cannot be read: Input/output error at offset 0\n$")
 
