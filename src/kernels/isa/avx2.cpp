@@ -65,6 +65,22 @@ struct Avx2 : X86Lanes {
             sums[p][c] = keep(_mm256_add_epi16(sums[p][c], _mm256_maddubs_epi16(w[p].magnitude, turned)));
         }
     }
+    // The same without the last subtraction: of a negative weight |w| * (-x - 1), so |w| is missing in the sum. -128 is allowed, too: twice
+    // 128 * -128 still fits in int16.
+    template <size_t P, size_t C>
+    static void dot_flipped(Sums (&sums)[P][C], size_t c, const SignedBytes (&w)[P], const int8_t* x) {
+        const Bytes inputs = splat4(x);
+        for (size_t p = 0; p < P; ++p) {
+            const Bytes flipped = _mm256_xor_si256(inputs, w[p].negative);
+            sums[p][c] = keep(_mm256_add_epi16(sums[p][c], _mm256_maddubs_epi16(w[p].magnitude, flipped)));
+        }
+    }
+    static Sums add_negatives(Sums sums, Bytes v) {
+        const SignedBytes w = signed_weights(v);
+        return _mm256_add_epi16(sums, _mm256_maddubs_epi16(_mm256_and_si256(w.magnitude, w.negative), _mm256_set1_epi8(1)));
+    }
+    static Ints load_ints(const void* p) { return load_bytes(p); }
+    static void store_ints(void* p, Ints v) { store_bytes(p, v); }
 };
 
 }  // namespace

@@ -8,8 +8,9 @@ namespace kylin {
 template <class V>
 inline constexpr size_t vectors_of_panel = panel_outputs / V::lanes;
 
-// What it takes to get the bytes that are multiplied from those of a panel: nothing; to split them; to put them together, or look them up.
-enum class Unpacking : uint8_t { none, split, assemble };
+// What it takes to get the bytes that are multiplied from those of a panel: to copy them; to split them; to put them together, or look
+// them up.
+enum class Unpacking : uint8_t { copy, split, assemble };
 
 // A block of a panel, and which of its outputs comes first in a vector: field + o, for bytes of quants field + 4 * o.
 template <class Block>
@@ -22,13 +23,16 @@ struct Weights {
 };
 
 // A format whose bytes lie in memory ready to be multiplied: a group is 64 bytes, and the groups of a block lie in the order in which
-// `weights` of Format gives them. Only the bytes are unpacked: scales are read from the panel.
+// `weights` of Format gives them. Only the bytes are unpacked: scales are read from the panel. Behind the bytes of a signed format lie
+// the sums of the magnitudes of its negative weights, an int32 for each output.
 template <class V, class Format>
 struct Unpacked : Format {
     using Block = typename Format::Block;
     using Bytes = typename V::Bytes;
     static constexpr size_t group_bytes = 4 * panel_outputs, pair_bytes = 2 * group_bytes;
-    static constexpr size_t block_bytes = pair_bytes * Format::sub_blocks * Format::pairs;
+    static constexpr size_t bytes_of_groups = pair_bytes * Format::sub_blocks * Format::pairs;
+    static constexpr bool has_negatives = requires { requires Format::is_signed; };
+    static constexpr size_t block_bytes = bytes_of_groups + (has_negatives ? panel_outputs * sizeof(int32_t) : 0);
 
     // While the first tiles are multiplied, what will be unpacked next is fetched, some lines with each sub-block.
     static constexpr size_t cache_line = 64, sub_blocks = Format::sub_blocks;
@@ -41,15 +45,22 @@ struct Unpacked : Format {
         first = V::load_bytes(pair);
         second = V::load_bytes(pair + group_bytes);
     }
+    static typename V::Ints negatives(Weights<Block> w) { return V::load_ints(w.unpacked + bytes_of_groups); }
+
     static void unpack(const Block& block, uint8_t* to) {
-        for (int s = 0; s < Format::sub_blocks; ++s)
-            for (int i = 0; i < Format::pairs; ++i, to += pair_bytes)
-                for (size_t o = 0; o < panel_outputs; o += V::lanes) {
+        for (size_t o = 0; o < panel_outputs; o += V::lanes) {
+            uint8_t* at = to + 4 * o;
+            typename V::Sums sums = V::zero_sums();
+            for (int s = 0; s < Format::sub_blocks; ++s)
+                for (int i = 0; i < Format::pairs; ++i, at += pair_bytes) {
                     Bytes first, second;
                     Format::weights(Weights<Block>{&block, o, nullptr, nullptr}, s, i, first, second);
-                    V::store_bytes(to + 4 * o, first);
-                    V::store_bytes(to + group_bytes + 4 * o, second);
+                    V::store_bytes(at, first);
+                    V::store_bytes(at + group_bytes, second);
+                    if constexpr (has_negatives) sums = V::add_negatives(V::add_negatives(sums, first), second);
                 }
+            if constexpr (has_negatives) V::store_ints(at, V::add_sums(V::zero_ints(), sums));
+        }
     }
 };
 
@@ -241,10 +252,11 @@ void walk_unpacked(const MatmulTask& task) {
 
 // Where V asks for it, several tiles of rows are multiplied with bytes that were unpacked once. One Zen 3 core, GMAC/s before and after:
 // 256 rows Q6_K 66 and 85, Q5_K 84 and 109, Q4_K 109 and 115; 8 rows with weights from memory Q6_K 66 and 73, Q5_K 82 and 90, and fewer
-// would lose some in Q5_0; 16 rows of Q4_K and Q2_K would lose 2 %.
+// would lose some in Q5_0; 16 rows of Q4_K and Q2_K would lose 2 %. Q8_0 is copied for the sums beside it: 32 rows 60 and 64, 256 rows 60
+// and 67; fewer gain nothing.
 template <class V, template <class, class> class Recipe, class Format>
 void walk(const MatmulTask& task) {
-    if constexpr (requires { V::rows_to_unpack(Format::unpacking); } && Format::unpacking != Unpacking::none)
+    if constexpr (requires { V::rows_to_unpack(Format::unpacking); })
         if (task.n_rows >= V::rows_to_unpack(Format::unpacking)) return walk_unpacked<V, Recipe<V, Unpacked<V, Format>>>(task);
     walk_tiles<V, Recipe<V, Format>>(task);
 }

@@ -49,7 +49,7 @@ private:
         typename V::Sums dot[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) {
-                isum[p][c] = V::zero_ints();
+                isum[p][c] = first_sum(w[p]);
                 dot[p][c] = V::zero_sums();
             }
 #pragma GCC unroll 4
@@ -70,7 +70,13 @@ private:
         }
     }
 
-    // Inputs `first` .. `first` + 3.
+    static constexpr bool has_negatives = requires(Weights<Block> w) { Format::negatives(w); };
+    static typename V::Ints first_sum(Weights<Block> w) {
+        if constexpr (has_negatives) return Format::negatives(w);
+        return V::zero_ints();
+    }
+
+    // Inputs `first` .. `first` + 3. Where negative weights are summed up beforehand, their inputs need no more than to be flipped.
     template <size_t P, size_t C>
     static void add_group(const typename V::Bytes (&bytes)[P], int first, const ActivationQ8_0* const (&x)[C],
                           typename V::Ints (&isum)[P][C]) {
@@ -79,7 +85,10 @@ private:
         for (size_t c = 0; c < C; ++c) {
             typename V::Sums dot[P][C];
             for (size_t p = 0; p < P; ++p) dot[p][c] = V::zero_sums();
-            V::dot_s8(dot, c, weights, x[c]->qs + first);
+            if constexpr (has_negatives)
+                V::dot_flipped(dot, c, weights, x[c]->qs + first);
+            else
+                V::dot_s8(dot, c, weights, x[c]->qs + first);
             for (size_t p = 0; p < P; ++p) isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
         }
     }
@@ -186,7 +195,8 @@ template <class V, bool biased>
 struct EightBits {
     using Block = PanelQ8_0;
     static constexpr int sub_blocks = 1, pairs = 4;
-    static constexpr Unpacking unpacking = Unpacking::none;
+    static constexpr Unpacking unpacking = Unpacking::copy;
+    static constexpr bool is_signed = !biased;
     static constexpr int max = 255, log2_offset = 7;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         low = eight_bits<V, biased>(V::load_bytes(w->quants[i] + 4 * w.o));
@@ -199,6 +209,7 @@ struct FromTable {
     using Block = PanelIQ4NL;
     static constexpr int sub_blocks = 1, pairs = 4;
     static constexpr Unpacking unpacking = Unpacking::assemble;
+    static constexpr bool is_signed = !biased;
     static constexpr int max = 113 + 128, log2_offset = 7;
     static void weights(Weights<Block> w, int, int i, typename V::Bytes& low, typename V::Bytes& high) {
         const typename V::Bytes q = V::load_bytes(w->quants[i] + 4 * w.o), table = eight_bits<V, biased>(V::splat16(iq4_nl_values));
