@@ -111,17 +111,20 @@ TEST_P(Matmul, ExtremeBlocks) {
     std::vector<std::byte> x;
     const auto rows = extreme_rows(width);
     const PackedMatrix shape(type(), n_outputs, width);
-    for (const auto& row : rows) {
-        const auto bytes = testing::activations(scalar(), shape.activation(), row);
-        x.insert(x.end(), bytes.begin(), bytes.end());
-    }
+    const int n_rows = static_cast<int>(rows.size()), often = 4;  // few, and as many as are multiplied with unpacked panels
+    for (int i = 0; i < often; ++i)
+        for (const auto& row : rows) {
+            const auto bytes = testing::activations(scalar(), shape.activation(), row);
+            x.insert(x.end(), bytes.begin(), bytes.end());
+        }
     const std::array<int, 8> fills = {0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0x55, -1};
     const std::array<uint16_t, 8> scales = {0x3c00, 0xbc00, 0x0000, 0x0001, 0x7bff, 0x7c00, 0xfc00, 0x7e01};
     for (const int fill : fills)
         for (const uint16_t scale : scales) {
             const auto source = testing::filled_blocks(
                 type(), n_outputs * width, [&] { return fill < 0 ? random() & 255 : static_cast<uint64_t>(fill); }, [&] { return scale; });
-            expect_scalar_bits(testing::packed(type(), n_outputs, width, source), x, static_cast<int>(rows.size()));
+            const PackedMatrix matrix = testing::packed(type(), n_outputs, width, source);
+            for (const int n : {n_rows, often * n_rows}) expect_scalar_bits(matrix, x, n);
         }
 }
 
