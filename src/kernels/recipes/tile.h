@@ -155,6 +155,9 @@ void run_tile(const TileInput& in, const TileOutput& out) {
     for (size_t p = 0; p < P; ++p)
         for (size_t c = 0; c < C; ++c)
             total[p][c] = !out.continues ? V::zero() : n_left(p) >= V::lanes ? V::load_f32(at(p, c)) : V::load_f32(at(p, c), n_left(p));
+    // Logits of several rows are far apart and in no cache: stores that wait for their lines would hold up those to the stack.
+    for (size_t p = 0; p < P; ++p)
+        for (size_t c = 0; c < C; ++c) __builtin_prefetch(at(p, c), 1);
     Recipe::template compute<P, C>(in, total);
     for (size_t p = 0; p < P; ++p)
         for (size_t c = 0; c < C; ++c) n_left(p) >= V::lanes ? V::store(at(p, c), total[p][c]) : V::store(at(p, c), total[p][c], n_left(p));
