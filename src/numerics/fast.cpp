@@ -404,7 +404,7 @@ private:
                 if (waiting_bytes >= bytes_at_once) pack_waiting();
             }
         }
-        pack_waiting();
+        if (!waiting.empty()) pack_waiting();
         return loaded;
     }
     void pack(std::span<const Weight* const> weights, FastWeights& loaded) {
