@@ -40,7 +40,8 @@ int all_ones = -1;  // a file of one page, for the handler: it can be given noth
 // come back after release().
 void replace_lost_page(int signal, siginfo_t* info, void*) {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    void* lost = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(info->si_addr) / page * page);
+    std::byte* const address = static_cast<std::byte*>(info->si_addr);
+    std::byte* const lost = address - reinterpret_cast<uintptr_t>(address) % page;
     if (info->si_code != BUS_ADRERR || ::mmap(lost, page, PROT_READ, MAP_PRIVATE | MAP_FIXED, all_ones, 0) == MAP_FAILED)
         report_lost_page(signal);
 }

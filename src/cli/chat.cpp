@@ -42,7 +42,8 @@ public:
             const auto result = lines_.read(line);
             if (result == LineReader::Result::end) break;
             const bool interrupted = result == LineReader::Result::interrupted;
-            if (result != LineReader::Result::line) interrupts_.take();  // it was for the line; one that comes after Enter is for the answer
+            if (result != LineReader::Result::line)
+                interrupts_.take();  // it was for the line; one that comes after Enter is for the answer
             if (result != LineReader::Result::line) std::fputs("\n", stderr);
             if (interrupted && was_interrupted) return;
             if (interrupted) std::fputs("Ctrl-C again leaves.\n", stderr);

@@ -66,7 +66,8 @@ uint64_t random_seed() {
 Sampling recommended_sampling(const gguf::File& file) {
     Sampling sampling{.temperature = 0.6, .top_k = 20, .top_p = 0.95};
     for (const auto& [name, key] : metadata_keys) {
-        const auto field = std::find_if(sampling_fields().begin(), sampling_fields().end(), [&n = name](const auto& f) { return f.name == n; });
+        const auto field =
+            std::find_if(sampling_fields().begin(), sampling_fields().end(), [&n = name](const auto& f) { return f.name == n; });
         if (std::holds_alternative<int Sampling::*>(field->member)) {
             if (const auto value = file.find_int(key)) set(sampling, *field, static_cast<double>(*value));
         } else {

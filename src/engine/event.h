@@ -58,7 +58,8 @@ struct TokenEvent {
     std::optional<Finish> finish = {};
 };
 
-// Called on the engine's thread: must be quick, may throw nothing but std::bad_alloc before it has taken the event, and must not call the engine's destructor.
+// Called on the engine's thread: must be quick, may throw nothing but std::bad_alloc before it has taken the event, and must not call the
+// engine's destructor.
 using Sink = std::function<void(const TokenEvent&)>;
 
 }  // namespace kylin

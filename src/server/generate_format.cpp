@@ -29,9 +29,7 @@ public:
 
 private:
     static Json finish(const Finish& f) {
-        return {{"finish_reason", name(f.reason)},
-                {"usage", to_json(f.usage)},
-                {"timings", timings_of(f)}};
+        return {{"finish_reason", name(f.reason)}, {"usage", to_json(f.usage)}, {"timings", timings_of(f)}};
     }
 
     AnswerLabel label_;

@@ -16,7 +16,6 @@ public:
     size_t n_files() const {
         return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path()), std::filesystem::directory_iterator()));
     }
-
 };
 
 inline std::string content_of(const std::filesystem::path& path) {
