@@ -108,7 +108,8 @@ Grammar json_schema_answer(const Json& schema, const std::string& name, Thoughts
 Grammar tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits) {
     Grammar grammar(limits);
     const Expr calls = calls_behind_tag(grammar, tools, max_calls);
-    return finished(std::move(grammar), grammar.sequence({written(grammar, opening_call), calls}), thoughts);
+    const Expr answer = grammar.sequence({written(grammar, opening_call), calls});
+    return finished(std::move(grammar), answer, thoughts);
 }
 
 Grammar text_or_tool_calls_answer(std::span<const Tool> tools, uint32_t max_calls, Thoughts thoughts, const Limits& limits) {

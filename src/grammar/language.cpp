@@ -125,7 +125,7 @@ Dfa tree_of(std::span<const std::u32string> words, Budget& budget, std::string_v
 
 }  // namespace
 
-Language::Language(Dfa dfa) : dfa_(trimmed(dfa)) {}
+Language::Language(const Dfa& dfa) : dfa_(trimmed(dfa)) {}
 
 Language Language::matching(std::string_view pattern, Budget& budget, std::string_view where) {
     Grammar grammar(budget.limits());
@@ -139,7 +139,7 @@ Language Language::matching(std::string_view pattern, Budget& budget, std::strin
 Language Language::all() {
     Dfa dfa;
     dfa.states.push_back({.edges = {{0, last_character, 0}}, .accepting = true});
-    return Language(std::move(dfa));
+    return Language(dfa);
 }
 
 Language Language::intersected(const Language& other, Budget& budget, std::string_view where) const {

@@ -27,7 +27,7 @@ public:
     const Dfa& automaton() const { return dfa_; }
 
 private:
-    explicit Language(Dfa dfa);
+    explicit Language(const Dfa& dfa);
 
     Dfa dfa_;
 };

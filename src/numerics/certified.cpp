@@ -84,7 +84,7 @@ void Certified::keep(Value k, Value v, const Chunk& c) {
         std::vector<Undecided> undecided;
         round_row(row_form(KvType::q8_0), rounded, &undecided);
         std::fill_n(steps, width, 0.0);
-        for (const Undecided& u : undecided) steps[u.index] = u.step;
+        for (const Undecided& value : undecided) steps[value.index] = value.step;
     };
     for (int r = c.first_row; r < c.first_row + c.n_rows; ++r) {
         note(row(k, r), steps_.k(layer(), c, position(c, r)), k.width);
