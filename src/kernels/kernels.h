@@ -43,8 +43,13 @@ struct MatmulTask {
 };
 
 enum class KvType : uint8_t { f16, f32, q8_0 };
-inline constexpr int kv_block = 64;       // keys of one KV page of one head: K is [head_dim, 64], V is [64, head_dim]
+inline constexpr int kv_block = 64;       // keys of one KV page of one head: K is [4, head_dim, 16], V is [64, head_dim]
+inline constexpr int kv_key_group = 16;   // keys that lie together, dim by dim: few keys lie in few cache lines, which follow one another
 inline constexpr int kv_scale_dims = 32;  // dims of a position that share a scale in Q8_0: head_dim must be a multiple there
+// Where a K page has dim d of the key in a slot.
+constexpr size_t kv_key_index(size_t head_dim, size_t slot, size_t d) {
+    return (slot / kv_key_group * head_dim + d) * kv_key_group + slot % kv_key_group;
+}
 // Bytes of a page of K or of V. One of Q8_0 holds the quants, a byte each, and after them the F16 scales, [head_dim / 32, 64] for K and V
 // alike: 64 scales of the same dims lie together, to be converted as vectors.
 constexpr size_t kv_page_bytes(KvType type, int head_dim) {

@@ -330,14 +330,13 @@ private:
             const auto* scales = reinterpret_cast<const uint16_t*>(page + kv_block * s_.head_dim);
             return f16_to_f32(scales[scale]) * static_cast<float>(reinterpret_cast<const int8_t*>(page)[i]);
         }
-        static size_t scale_of(size_t slot, int d) { return static_cast<size_t>(d / kv_scale_dims * kv_block) + slot; }
+        static size_t scale_of(size_t slot, size_t d) { return d / kv_scale_dims * kv_block + slot; }
         float score(Value q, const Place& at) const {
             const std::byte* page = math_.kv_.k(math_.layer(), c_.pages[static_cast<size_t>(at.key / kv_block)], at.head / s_.group());
             const float* query = math_.row(q, at.row) + at.head * s_.head_dim;
-            const auto slot = static_cast<size_t>(at.key % kv_block);
+            const auto slot = static_cast<size_t>(at.key % kv_block), width = static_cast<size_t>(s_.head_dim);
             float dot = 0;
-            for (int d = 0; d < s_.head_dim; ++d)
-                dot = std::fma(query[d], cached(page, static_cast<size_t>(d * kv_block) + slot, scale_of(slot, d)), dot);
+            for (size_t d = 0; d < width; ++d) dot = std::fma(query[d], cached(page, kv_key_index(width, slot, d), scale_of(slot, d)), dot);
             return static_cast<float>(s_.scale) * dot;
         }
         static void softmax(std::span<double> x) {
@@ -354,9 +353,9 @@ private:
             std::fill_n(y, s_.head_dim, 0.0f);
             for (size_t j = 0; j < p.size(); ++j) {
                 const std::byte* page = math_.kv_.v(math_.layer(), c_.pages[j / kv_block], head / s_.group());
-                const size_t slot = j % kv_block, first = slot * static_cast<size_t>(s_.head_dim);
-                for (int d = 0; d < s_.head_dim; ++d) {
-                    const float v = cached(page, first + static_cast<size_t>(d), scale_of(slot, d));
+                const size_t slot = j % kv_block, width = static_cast<size_t>(s_.head_dim);
+                for (size_t d = 0; d < width; ++d) {
+                    const float v = cached(page, slot * width + d, scale_of(slot, d));
                     y[d] = std::fma(static_cast<float>(p[j]), v, y[d]);
                 }
             }

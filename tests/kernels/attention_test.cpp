@@ -40,8 +40,8 @@ public:
         kernels.store_kv({type_, head_dim_, position % kv_block, k, v, k_[page], v_[page]});
     }
     float k(int position, int d) const {
-        const int slot = position % kv_block;
-        return read(k_[static_cast<size_t>(position / kv_block)], d * kv_block + slot, d / 32 * kv_block + slot);
+        const int slot = position % kv_block, at = (slot / 16 * head_dim_ + d) * 16 + slot % 16;
+        return read(k_[static_cast<size_t>(position / kv_block)], at, d / 32 * kv_block + slot);
     }
     float v(int position, int d) const {
         const int slot = position % kv_block;

@@ -33,7 +33,7 @@ using QuantizeQ8_0 = void (*)(const float* x, ActivationQ8_0* y, int n);
 template <QuantizeQ8_0 quantize>
 void store_quants(const KvStore& task) {
     const size_t width = static_cast<size_t>(task.head_dim), slot = static_cast<size_t>(task.slot);
-    int8_t* k = reinterpret_cast<int8_t*>(task.k_page) + slot;
+    int8_t* k = reinterpret_cast<int8_t*>(task.k_page) + kv_key_index(width, slot, 0);
     int8_t* v = reinterpret_cast<int8_t*>(task.v_page) + slot * width;
     uint16_t* k_scale = scales_of(task.k_page, width) + slot;
     uint16_t* v_scale = scales_of(task.v_page, width) + slot;
@@ -41,7 +41,7 @@ void store_quants(const KvStore& task) {
         ActivationQ8_0 key, value;
         quantize(task.k + d, &key, kv_scale_dims);
         quantize(task.v + d, &value, kv_scale_dims);
-        for (size_t i = 0; i < kv_scale_dims; ++i) k[(d + i) * kv_block] = key.qs[i];
+        for (size_t i = 0; i < kv_scale_dims; ++i) k[(d + i) * kv_key_group] = key.qs[i];
         __builtin_memcpy(v + d, value.qs, kv_scale_dims);
         *k_scale = f32_to_f16(key.d);  // an F16 value already
         *v_scale = f32_to_f16(value.d);
@@ -53,21 +53,21 @@ void store_kv(const KvStore& task) {
     if (task.type == KvType::q8_0) return store_quants<quantize>(task);
     const size_t width = static_cast<size_t>(task.head_dim), slot = static_cast<size_t>(task.slot);
     if (task.type == KvType::f32) {
-        float* k = reinterpret_cast<float*>(task.k_page) + slot;
+        float* k = reinterpret_cast<float*>(task.k_page) + kv_key_index(width, slot, 0);
         float* v = reinterpret_cast<float*>(task.v_page) + slot * width;
         for (size_t d = 0; d < width; ++d) {
-            k[d * kv_block] = task.k[d];
+            k[d * kv_key_group] = task.k[d];
             v[d] = task.v[d];
         }
         return;
     }
-    uint16_t* k = reinterpret_cast<uint16_t*>(task.k_page) + slot;
+    uint16_t* k = reinterpret_cast<uint16_t*>(task.k_page) + kv_key_index(width, slot, 0);
     uint16_t* v = reinterpret_cast<uint16_t*>(task.v_page) + slot * width;
     for_each_vector<V>(task.head_dim, [&](int i, auto... tail) {
         uint16_t rounded[V::lanes];
         V::store_f16(rounded, V::load_f32(task.k + i, tail...));
         const int n = task.head_dim - i < V::lanes ? task.head_dim - i : V::lanes;
-        for (int lane = 0; lane < n; ++lane) k[static_cast<size_t>(i + lane) * kv_block] = rounded[lane];
+        for (int lane = 0; lane < n; ++lane) k[static_cast<size_t>(i + lane) * kv_key_group] = rounded[lane];
         V::store_f16(v + i, V::load_f32(task.v + i, tail...), tail...);
     });
 }
@@ -90,12 +90,21 @@ template <Reading reading>
     __builtin_prefetch(line, 0, reading == Reading::products ? 3 : 2);
 }
 
-// b as part of a page of floats. Here and below vector v of line i, counted from column `first`, which begins a cache line of its own: so
-// the compiler knows which vectors of a tile begin one.
-template <class Element>
+// A line of keys is one of their dims, a line of values one slot. Vector v of line i, counted from column `first`, which begins a cache
+// line of its own: so the compiler knows which vectors of a tile begin one, and how far apart they lie.
+enum class Part : uint8_t { keys, values };
+template <Part part, size_t lanes>
+constexpr size_t place_of(size_t width, size_t i, size_t first, size_t v) {
+    constexpr size_t group = kv_key_group;
+    if (part == Part::values) return i * width + first + v * lanes;
+    return ((first / group + v * lanes / group) * width + i) * group + first % group + v * lanes % group;
+}
+
+// b as part of a page of floats.
+template <Part part, class Element>
 struct FloatLines {
     const Element *at, *next;
-    size_t stride;
+    size_t width;
 
     template <class V, Reading reading, class... Tail>
     typename V::Floats load(size_t i, size_t first, size_t v, Tail... tail) const {
@@ -103,29 +112,27 @@ struct FloatLines {
         const size_t j = first + v * V::lanes;
         if (v * V::lanes % cache_line == 0)
             fetch<reading>(next + (reading == Reading::products ? (j / cache_line * kv_block + i) * cache_line : i * kv_block + j));
-        return kylin::load<V>(at + i * stride + j, tail...);
+        return kylin::load<V>(at + place_of<part, V::lanes>(width, i, first, v), tail...);
     }
 };
 
-// The same of a page of Q8_0. A line of keys is one of its dims, with a scale for every slot; a line of values is one slot, with a scale
-// for every 32 dims. There is no tail: slots are read in steps of 16, and head_dim is a multiple of 32.
-enum class Part : uint8_t { keys, values };
+// The same of a page of Q8_0, with a scale for every slot of a line of keys, and one for every 32 dims of a line of values. There is no
+// tail: slots are read in steps of 16, and head_dim is a multiple of 32.
 template <Part part>
 struct QuantLines {
     const int8_t *at, *next;
-    size_t stride;
+    size_t width;
     const float* scales;  // of these dims, [n / 32, 64]
 
     template <class V, Reading reading, class... Tail>
     typename V::Floats load(size_t i, size_t first, size_t v, Tail...) const {
-        const size_t j = first + v * V::lanes;
         if (v * V::lanes % 64 == 0 && first % 64 == 0) fetch<reading>(next + i * 64);
         typename V::Floats scale;
         if constexpr (part == Part::keys)
-            scale = V::load_f32(scales + i / kv_scale_dims * kv_block + j);
+            scale = V::load_f32(scales + i / kv_scale_dims * kv_block + first + v * V::lanes);
         else
             scale = V::splat(scales[(first / kv_scale_dims + v * V::lanes / kv_scale_dims) * kv_block + i]);  // one for several vectors
-        return V::mul(V::load_s8(at + i * stride + j), scale);
+        return V::mul(V::load_s8(at + place_of<part, V::lanes>(width, i, first, v)), scale);
     }
 };
 
@@ -216,28 +223,25 @@ struct PagePart {
 template <class Element>
 class FloatPages {
 public:
-    FloatLines<Element> keys(const PagePart& p) { return lines(p, p.first * kv_block, kv_block); }
-    FloatLines<Element> values(const PagePart& p) { return lines(p, p.first, p.width); }
+    FloatLines<Part::keys, Element> keys(const PagePart& p) { return {floats(p.page) + p.first * kv_key_group, next(p), p.width}; }
+    FloatLines<Part::values, Element> values(const PagePart& p) { return {floats(p.page) + p.first, next(p), p.width}; }
 
 private:
-    static FloatLines<Element> lines(const PagePart& p, size_t at, size_t stride) {
-        return {reinterpret_cast<const Element*>(p.page) + at, reinterpret_cast<const Element*>(p.next) + p.first * kv_block, stride};
-    }
+    static const Element* floats(const std::byte* page) { return reinterpret_cast<const Element*>(page); }
+    static const Element* next(const PagePart& p) { return floats(p.next) + p.first * kv_block; }
 };
 
 template <class V>
 class QuantPages {
 public:
     QuantLines<Part::keys> keys(const PagePart& p) {
-        const size_t at = p.first * kv_block;
-        return {quants(p.page) + at, quants(p.next) + at, kv_block, convert_scales(p)};
+        return {quants(p.page) + p.first * kv_key_group, next(p), p.width, convert_scales(p)};
     }
-    QuantLines<Part::values> values(const PagePart& p) {
-        return {quants(p.page) + p.first, quants(p.next) + p.first * kv_block, p.width, convert_scales(p)};
-    }
+    QuantLines<Part::values> values(const PagePart& p) { return {quants(p.page) + p.first, next(p), p.width, convert_scales(p)}; }
 
 private:
     static const int8_t* quants(const std::byte* page) { return reinterpret_cast<const int8_t*>(page); }
+    static const int8_t* next(const PagePart& p) { return quants(p.next) + p.first * kv_block; }
     // To F32 before the products: they take a scale from memory as they take one from a register, and a splat costs nothing there.
     const float* convert_scales(const PagePart& p) {
         const size_t first = p.first / kv_scale_dims * kv_block, n = p.n_dims / kv_scale_dims * kv_block;
