@@ -18,7 +18,6 @@ struct Weights {
     const Block* at;
     size_t o;
     const uint8_t* unpacked;  // the block's bytes for these outputs, where they were unpacked before; else null
-    const std::byte* next;    // what is to be fetched meanwhile, then; or null
     const Block* operator->() const { return at; }
 };
 
@@ -34,12 +33,6 @@ struct Unpacked : Format {
     static constexpr bool has_negatives = requires { requires Format::is_signed; };
     static constexpr size_t block_bytes = bytes_of_groups + (has_negatives ? panel_outputs * sizeof(int32_t) : 0);
 
-    // While the first tiles are multiplied, what will be unpacked next is fetched, some lines with each sub-block.
-    static constexpr size_t cache_line = 64, sub_blocks = Format::sub_blocks;
-    static constexpr size_t fetching_tiles = V::rows_to_unpack(Format::unpacking) / V::byte_rows, steps = fetching_tiles * sub_blocks;
-    static constexpr size_t lines_fetched = ((sizeof(Block) + cache_line - 1) / cache_line + steps - 1) / steps;
-    static constexpr size_t bytes_fetched = lines_fetched * sub_blocks * cache_line;  // by one tile with one block
-
     static void weights(Weights<Block> w, int s, int i, Bytes& first, Bytes& second) {
         const uint8_t* pair = w.unpacked + static_cast<size_t>(s * Format::pairs + i) * pair_bytes;
         first = V::load_bytes(pair);
@@ -54,7 +47,7 @@ struct Unpacked : Format {
             for (int s = 0; s < Format::sub_blocks; ++s)
                 for (int i = 0; i < Format::pairs; ++i, at += pair_bytes) {
                     Bytes first, second;
-                    Format::weights(Weights<Block>{&block, o, nullptr, nullptr}, s, i, first, second);
+                    Format::weights(Weights<Block>{&block, o, nullptr}, s, i, first, second);
                     V::store_bytes(at, first);
                     V::store_bytes(at + group_bytes, second);
                     if constexpr (has_negatives) sums = V::add_negatives(V::add_negatives(sums, first), second);
@@ -64,13 +57,25 @@ struct Unpacked : Format {
     }
 };
 
+// What a tile fetches while it multiplies: so many bytes with each step, which is 16 or 32 inputs, or a cache line of floats.
+struct Ahead {
+    const std::byte* at;
+    size_t step_bytes;
+};
+
+// Tile `nth` of n_tiles fetches its share of the n bytes at `at`.
+inline Ahead share_of(const std::byte* at, size_t n, int nth, int n_tiles, int n_steps) {
+    const size_t tiles = static_cast<size_t>(n_tiles), steps = static_cast<size_t>(n_steps), share = (n + tiles - 1) / tiles;
+    return {at + static_cast<size_t>(nth) * share, (share + steps - 1) / steps};
+}
+
 struct TileInput {
     const std::byte* panel;
     size_t panel_bytes;
     size_t first_output;      // in the panel
     const uint8_t* unpacked;  // of the panel, or null
-    const std::byte* next;    // its first block to be fetched meanwhile, or null
-    const std::byte* x;       // the first of C rows
+    Ahead ahead;
+    const std::byte* x;  // the first of C rows
     size_t x_stride;
     int width;
 
@@ -79,10 +84,15 @@ struct TileInput {
     Weights<typename Format::Block> weights(size_t p, int b) const {
         const size_t output = first_output + p * V::lanes, o = output % panel_outputs;
         const auto* block = reinterpret_cast<const typename Format::Block*>(panel + output / panel_outputs * panel_bytes) + b;
-        if constexpr (requires { Format::block_bytes; })
-            return {block, o, unpacked + static_cast<size_t>(b) * Format::block_bytes + 4 * o,
-                    next ? next + static_cast<size_t>(b) * sizeof(typename Format::Block) : nullptr};
-        return {block, o, nullptr, nullptr};
+        if constexpr (requires { Format::block_bytes; }) return {block, o, unpacked + static_cast<size_t>(b) * Format::block_bytes + 4 * o};
+        return {block, o, nullptr};
+    }
+
+    // Always inline: g++ 12 takes a function that only fetches for one without effect, and drops its calls.
+    [[gnu::always_inline]] void fetch_ahead(int step) const {
+        constexpr size_t cache_line = 64;
+        const std::byte* from = ahead.at + static_cast<size_t>(step) * ahead.step_bytes;
+        for (size_t i = 0; i < ahead.step_bytes; i += cache_line) __builtin_prefetch(from + i);
     }
 };
 
@@ -92,29 +102,6 @@ struct TileOutput {
     int n_outputs;   // from here to the end of the task; fewer than a tile has only where the matrix ends
     bool continues;  // y holds the totals of the inputs before these
 };
-
-// Fetches the n bytes that lie V::bytes_ahead(C) after `at`, where a tile of C rows gains by it. Always inline: g++ 12 takes a function
-// that only fetches for one without effect, and drops its calls.
-template <class V, size_t C>
-[[gnu::always_inline]] inline void fetch_ahead(const void* at, size_t n) {
-    constexpr size_t cache_line = 64, distance = V::bytes_ahead(C);
-    if constexpr (distance > 0)
-        for (size_t i = 0; i < n; i += cache_line) __builtin_prefetch(static_cast<const std::byte*>(at) + distance + i);
-}
-
-// Part `part` of `n_parts` of what lies ahead of a block of each panel: all of a super-block at once would be too many requests.
-template <class V, class Format, size_t C, size_t P, class Block>
-[[gnu::always_inline]] inline void fetch_ahead(const Weights<Block> (&w)[P], int part = 0, int n_parts = 1) {
-    if constexpr (requires { Format::lines_fetched; }) {
-        if (w[0].next == nullptr) return;
-        for (size_t i = 0; i < Format::lines_fetched; ++i)
-            __builtin_prefetch(w[0].next + (static_cast<size_t>(part) * Format::lines_fetched + i) * Format::cache_line);
-    } else {
-        const size_t n = sizeof(Block) / static_cast<size_t>(n_parts);
-        for (size_t p = 0; p < P; p += vectors_of_panel<V>)
-            fetch_ahead<V, C>(reinterpret_cast<const std::byte*>(w[p].at) + static_cast<size_t>(part) * n, n);
-    }
-}
 
 // An instruction that multiplies two rows at once leaves their sums in each other's places until `untangle`.
 template <class V>
@@ -182,15 +169,27 @@ struct RowTiles {
     int first_row(int tile) const { return static_cast<int>(static_cast<int64_t>(tile) * n_rows / n_tiles); }
 };
 
+// What is fetched while tile `nth` of those that share a panel multiplies it. A single one fetches what it will read itself, a distance
+// ahead. Of several only the first waits for memory, so each fetches its share of the next panel: as much in all of their time.
+template <class V, class Recipe>
+Ahead ahead_of(const PackedMatrix& w, int panel, int n_rows, int nth, int n_tiles) {
+    const size_t distance = V::bytes_ahead(static_cast<size_t>(n_rows));
+    const int n_steps = (w.width() + Recipe::inputs_of_step - 1) / Recipe::inputs_of_step;
+    if (distance == 0) return {w.panel(panel), 0};
+    if (n_tiles == 1) return share_of(w.panel(panel) + distance, w.panel_bytes(), 0, 1, n_steps);
+    return share_of(w.panel(panel) + w.panel_bytes(), w.panel_bytes(), nth, n_tiles, n_steps);
+}
+
 template <class V, class Recipe, size_t P>
 void walk_rows(const MatmulTask& task, const RowTiles& tiles, int output, int first_tile, int last_tile) {
     const PackedMatrix& w = *task.weights;
     const int panel = output / panel_outputs, n_outputs = task.first_output + task.n_outputs - output;
     for (int t = first_tile; t < last_tile; ++t) {
-        const int first = tiles.first_row(t);
+        const int first = tiles.first_row(t), n_rows = tiles.first_row(t + 1) - first;
         const size_t r = static_cast<size_t>(first), o = static_cast<size_t>(output % panel_outputs);
-        const RunTile run = tile_of<V, Recipe, P>(tiles.first_row(t + 1) - first);
-        run({w.panel(panel), w.panel_bytes(), o, nullptr, nullptr, task.x + r * task.x_stride, task.x_stride, w.width()},
+        const Ahead ahead = ahead_of<V, Recipe>(w, panel, n_rows, t - first_tile, last_tile - first_tile);
+        const RunTile run = tile_of<V, Recipe, P>(n_rows);
+        run({w.panel(panel), w.panel_bytes(), o, nullptr, ahead, task.x + r * task.x_stride, task.x_stride, w.width()},
             {task.y + r * task.y_stride + output, task.y_stride, n_outputs, false});
     }
 }
@@ -201,20 +200,18 @@ int tiles_of_block(const MatmulTask& task) {
     return static_cast<int>(row_block_bytes / (Recipe::rows * task.x_stride)) + 1;
 }
 
-// One row reads weights at the pace of memory: a single stream, one whole panel after the other. So do few rows where a tile is wider.
+// One row reads weights at the pace of memory: a whole panel after the other, where tiles of several rows are narrower.
 template <class V, class Recipe>
 void walk_tiles(const MatmulTask& task) {
-    constexpr int rows = static_cast<int>(Recipe::rows), wide = static_cast<int>(Recipe::vectors) * V::lanes;
+    constexpr int rows = static_cast<int>(Recipe::rows), narrow = static_cast<int>(Recipe::vectors) * V::lanes;
+    static_assert(narrow <= panel_outputs);
     const RowTiles tiles{task.n_rows, (task.n_rows + rows - 1) / rows};
     const int block = tiles_of_block<Recipe>(task);
     const int end = task.first_output + task.n_outputs;
-    const bool many_rows = task.n_rows > (wide > panel_outputs ? rows : 1);
-    constexpr int beyond_panel = wide > panel_outputs ? wide - panel_outputs : 0;
     for (int t = 0; t < tiles.n_tiles; t += block) {
         const int last = t + block < tiles.n_tiles ? t + block : tiles.n_tiles;
         int output = task.first_output;
-        for (; many_rows && end - output > beyond_panel; output += wide)
-            walk_rows<V, Recipe, Recipe::vectors>(task, tiles, output, t, last);
+        for (; task.n_rows > 1 && output < end; output += narrow) walk_rows<V, Recipe, Recipe::vectors>(task, tiles, output, t, last);
         for (; output < end; output += panel_outputs) walk_rows<V, Recipe, vectors_of_panel<V>>(task, tiles, output, t, last);
     }
 }
@@ -240,11 +237,12 @@ void walk_unpacked(const MatmulTask& task) {
         const auto* next = reinterpret_cast<const std::byte*>(weights + n);
         for (int t = first_tile; t < last_tile; ++t) {
             const int first = tiles.first_row(t);
-            const size_t r = static_cast<size_t>(first), nth = static_cast<size_t>(t - first_tile);
-            const std::byte* part = nth < Format::fetching_tiles ? next + nth * Format::bytes_fetched : nullptr;
+            const size_t r = static_cast<size_t>(first);
+            const Ahead ahead = share_of(next, static_cast<size_t>(n) * sizeof(typename Format::Block), t - first_tile,
+                                         last_tile - first_tile, n * Recipe::inputs / Recipe::inputs_of_step);
             const std::byte* x = task.x + r * task.x_stride + static_cast<size_t>(b) * sizeof(typename Recipe::Row);
             const RunTile run = tile_of<V, Recipe, Recipe::vectors>(tiles.first_row(t + 1) - first);
-            run({reinterpret_cast<const std::byte*>(weights), w.panel_bytes(), 0, bytes, part, x, task.x_stride, n * Recipe::inputs},
+            run({reinterpret_cast<const std::byte*>(weights), w.panel_bytes(), 0, bytes, ahead, x, task.x_stride, n * Recipe::inputs},
                 {task.y + r * task.y_stride + output, task.y_stride, end - output, b > 0});
         }
     };

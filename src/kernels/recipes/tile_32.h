@@ -20,7 +20,7 @@ struct SignedBlocks {
     using WeightFormat = Format;
     using Block = typename Format::Block;
     using Row = ActivationQ8_0;
-    static constexpr int inputs = 32;
+    static constexpr int inputs = 32, inputs_of_step = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     // Where bytes are multiplied as signed ones anyway, a whole block is summed at once.
     static constexpr bool sums_blocks = std::is_same_v<typename V::SignedBytes, typename V::Bytes>;
@@ -31,7 +31,7 @@ struct SignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            fetch_ahead<V, Format, C>(w);
+            in.fetch_ahead(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -101,7 +101,7 @@ struct UnsignedBlocks {
     using WeightFormat = Format;
     using Block = typename Format::Block;
     using Row = ActivationQ8_0;
-    static constexpr int inputs = 32;
+    static constexpr int inputs = 32, inputs_of_step = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int largest = V::products * Format::max * 127;
     static constexpr int groups_per_sum = 8 * largest <= V::sum_max ? 8 : 4;
@@ -112,7 +112,7 @@ struct UnsignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            fetch_ahead<V, Format, C>(w);
+            in.fetch_ahead(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];

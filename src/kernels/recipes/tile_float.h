@@ -12,6 +12,7 @@ namespace kylin {
 template <class V, class Format>
 struct FloatColumns {
     static constexpr size_t vectors = V::float_vectors, rows = V::float_rows;
+    static constexpr int inputs_of_step = 64 / (panel_outputs * static_cast<int>(sizeof(typename Format::Block)));  // one cache line
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -37,10 +38,8 @@ private:
         typename V::Floats sum[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
-        constexpr int inputs_of_line = 64 / (panel_outputs * static_cast<int>(sizeof(typename Format::Block)));
         for (int i = 0; i < n; ++i) {
-            if (i % inputs_of_line == 0)
-                for (size_t p = 0; p < P; p += vectors_of_panel<V>) fetch_ahead<V, C>(w[p] + panel_outputs * i, 1);
+            if (i % inputs_of_step == 0) in.fetch_ahead((first + i) / inputs_of_step);
             typename V::Floats wi[P];
             for (size_t p = 0; p < P; ++p) wi[p] = Format::load(w[p] + panel_outputs * i);
             for (size_t c = 0; c < C; ++c) {

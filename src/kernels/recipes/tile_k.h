@@ -27,7 +27,7 @@ struct SuperBlocks {
     using WeightFormat = Format;
     using Block = typename Format::Block;
     using Row = ActivationQ8_K;
-    static constexpr int inputs = 256;
+    static constexpr int inputs = 256, inputs_of_step = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static_assert(Format::groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
@@ -41,7 +41,10 @@ struct SuperBlocks {
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
-            for (int s = 0; s < 8; ++s) add_sub_block<P, C>(w, s, x, isum);
+            for (int s = 0; s < 8; ++s) {
+                in.fetch_ahead(8 * b + s);
+                add_sub_block<P, C>(w, s, x, isum);
+            }
             for (size_t p = 0; p < P; ++p) {
                 const typename V::Floats d = V::load_f16(w[p]->d + w[p].o), dmin = V::load_f16(w[p]->dmin + w[p].o);
                 for (size_t c = 0; c < C; ++c) {
@@ -57,7 +60,6 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        fetch_ahead<V, Format, C>(w, s, 8);
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
 #pragma GCC unroll 4
@@ -119,7 +121,7 @@ struct ShortSubBlocks {
     using WeightFormat = Format;
     using Block = typename Format::Block;
     using Row = ActivationQ8_K;
-    static constexpr int inputs = 256;
+    static constexpr int inputs = 256, inputs_of_step = 16;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
     static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
@@ -134,7 +136,10 @@ struct ShortSubBlocks {
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
-            for (int s = 0; s < 16; ++s) add_sub_block<P, C>(w, s, x, isum);
+            for (int s = 0; s < 16; ++s) {
+                in.fetch_ahead(16 * b + s);
+                add_sub_block<P, C>(w, s, x, isum);
+            }
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) total[p][c] = add_super_block(w[p], *x[c], isum[p][c], total[p][c]);
         }
@@ -168,7 +173,6 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        fetch_ahead<V, Format, C>(w, s, 16);
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
         typename V::Scales scale[P];
