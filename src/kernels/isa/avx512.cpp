@@ -56,6 +56,7 @@ struct Avx512 {
     static Floats from_bits(Ints a) { return _mm512_castsi512_ps(a); }
     static Ints add_ints(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
     static Ints sub_ints(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+    static Ints max_ints(Ints a, Ints b) { return _mm512_max_epi32(a, b); }
     template <int n>
     static Ints shift_left(Ints a) {
         return _mm512_slli_epi32(a, n);

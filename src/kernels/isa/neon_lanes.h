@@ -83,6 +83,7 @@ struct NeonFloats {
     static Ints splat_int(int32_t x) { return {vdupq_n_s32(x), vdupq_n_s32(x)}; }
     static Ints add_ints(Ints a, Ints b) { return {vaddq_s32(a.low, b.low), vaddq_s32(a.high, b.high)}; }
     static Ints sub_ints(Ints a, Ints b) { return {vsubq_s32(a.low, b.low), vsubq_s32(a.high, b.high)}; }
+    static Ints max_ints(Ints a, Ints b) { return {vmaxq_s32(a.low, b.low), vmaxq_s32(a.high, b.high)}; }
     template <int n>
     static Ints shift_left(Ints a) {
         return {vshlq_n_s32(a.low, n), vshlq_n_s32(a.high, n)};
@@ -193,7 +194,6 @@ struct Neon : NeonFloats {
 
     using SignedBytes = Bytes;
 
-    static Ints max_ints(Ints a, Ints b) { return {vmaxq_s32(a.low, b.low), vmaxq_s32(a.high, b.high)}; }
     static Ints magnitude_bits(Floats v) { return bits({vabsq_f32(v.low), vabsq_f32(v.high)}); }
     static unsigned equal_mask(Ints v, int32_t value) {
         const int32x4_t sought = vdupq_n_s32(value);

@@ -37,7 +37,6 @@ struct X86Lanes : X86Floats {
     static Pairs pairs_s8(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs splat_pair(const int16_t* p) { return splat4(p); }
 
-    static Ints max_ints(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
     static Ints magnitude_bits(Floats v) { return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX)); }
     static unsigned equal_mask(Ints v, int32_t value) {
         return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(v, _mm256_set1_epi32(value)))));

@@ -356,17 +356,22 @@ private:
         const float reference = max == -__builtin_inff() ? 0.0f : max;
 
         for (size_t v = 0; v < n_vectors; ++v) {
-            s[v] = exp<V>(V::sub(s[v], V::splat(reference)));
+            s[v] = exp_down<V>(V::sub(s[v], V::splat(reference)));
             V::store(scores + v * lanes, s[v]);
         }
         for (size_t half = n_vectors / 2; half > 0; half /= 2)
             for (size_t v = 0; v < half; ++v) s[v] = V::add(s[v], s[v + half]);
-        float correction[lanes];
-        V::store(correction, exp<V>(V::splat(query.max - reference)));
+        if (query.max != reference) lower(query, query.max - reference);
         query.max = max;
-        query.sum = query.sum * correction[0] + sum_lanes<V>(s[0]);
-        if (correction[0] == 1.0f) return;
-        const typename V::Floats factor = V::splat(correction[0]);
+        query.sum = query.sum + sum_lanes<V>(s[0]);
+    }
+
+    // What was summed before, when the reference has become larger by -x.
+    void lower(Query& query, float x) {
+        const typename V::Floats factor = exp_down<V>(V::splat(x));
+        float first[V::lanes];
+        V::store(first, factor);
+        query.sum *= first[0];
         update_output(query, [&](auto o) { return V::mul(o, factor); });
     }
 

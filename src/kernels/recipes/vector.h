@@ -130,6 +130,9 @@ struct ScalarFloats {
     static Ints sub_ints(Ints a, Ints b) {
         return each<int32_t>([&](int i) { return static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) - static_cast<uint32_t>(b.v[i])); });
     }
+    static Ints max_ints(Ints a, Ints b) {
+        return each<int32_t>([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+    }
     template <int n>
     static Ints shift_left(Ints a) {
         return each<int32_t>([&](int i) { return static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << n); });
@@ -218,6 +221,7 @@ struct X86Floats {
     }
     static Ints add_ints(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
     static Ints sub_ints(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
+    static Ints max_ints(Ints a, Ints b) { return _mm256_max_epi32(a, b); }
     template <int n>
     static Ints shift_left(Ints a) {
         return _mm256_slli_epi32(a, n);
