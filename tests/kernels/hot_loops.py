@@ -69,7 +69,7 @@ def main():
         if MATMUL_TILE.search(name):
             n_tiles += 1
             bad += [f"{name}: {text}" for text in calls(body)]
-            if not any(text.startswith("prefetcht0") for _, text in body):
+            if not any(text.startswith("prefetcht") for _, text in body):
                 bad.append(f"{name}: does not fetch ahead")
         for products, loop in product_loops(body):
             n_loops += 1

@@ -163,7 +163,8 @@ struct Neon : NeonFloats {
     static constexpr int unsigned_max = 127;  // multiplied as signed bytes
     // Six rows: their sums, the totals over sub-blocks and two groups of weights fill 28 registers of the 32.
     static constexpr size_t byte_vectors = 1, byte_rows = 6, float_vectors = 2, float_rows = 4;
-    static constexpr size_t bytes_ahead(size_t rows) { return rows > 4 ? 4736 : 0; }  // as measured for AVX-512
+    static constexpr size_t bytes_ahead(size_t rows) { return rows >= 4 ? 9472 : 0; }  // these two as measured for AVX-512
+    static constexpr int locality = 2;
 
     static Sums zero_sums() { return zero_ints(); }
     // Column c of the sums of P vectors, with 4 inputs. Bytes without a sign stay below 64, so as signed ones they are the same.

@@ -83,11 +83,12 @@ struct ProductRow {
 // A page is read by products, one column of vectors after the other, or line by line to be converted. While it is, as much of the page that
 // is needed next is fetched, in the order of memory: a few queries per page take less arithmetic than memory time, and would wait for both
 // in turn. Fetching what will be read at this place of the next page, every second or fourth cache line, gained nothing on a Zen 3 (one row
-// at depth 2048, two cores: 19 to 21 GB/s, in this order 25). The floats of a converted page need the first-level cache for themselves.
+// at depth 2048, two cores: 19 to 21 GB/s, in this order 25). The first-level cache is for the page at hand: where the next one was fetched
+// into it, too, one row at depth 2048 had 11 and 12 GMAC/s on a Zen 4, AVX-512 and AVX2, instead of 20 and 19.
 enum class Reading : uint8_t { products, conversion };
-template <Reading reading>
 [[gnu::always_inline]] inline void fetch(const void* line) {
-    __builtin_prefetch(line, 0, reading == Reading::products ? 3 : 2);
+    constexpr int second_level = 2;
+    __builtin_prefetch(line, 0, second_level);
 }
 
 // A line of keys is one of their dims, a line of values one slot. Vector v of line i, counted from column `first`, which begins a cache
@@ -111,7 +112,7 @@ struct FloatLines {
         constexpr size_t cache_line = 64 / sizeof(Element);
         const size_t j = first + v * V::lanes;
         if (v * V::lanes % cache_line == 0)
-            fetch<reading>(next + (reading == Reading::products ? (j / cache_line * kv_block + i) * cache_line : i * kv_block + j));
+            fetch(next + (reading == Reading::products ? (j / cache_line * kv_block + i) * cache_line : i * kv_block + j));
         return kylin::load<V>(at + place_of<part, V::lanes>(width, i, first, v), tail...);
     }
 };
@@ -126,7 +127,7 @@ struct QuantLines {
 
     template <class V, Reading reading, class... Tail>
     typename V::Floats load(size_t i, size_t first, size_t v, Tail...) const {
-        if (v * V::lanes % 64 == 0 && first % 64 == 0) fetch<reading>(next + i * 64);
+        if (v * V::lanes % 64 == 0 && first % 64 == 0) fetch(next + i * 64);
         typename V::Floats scale;
         if constexpr (part == Part::keys)
             scale = V::load_f32(scales + i / kv_scale_dims * kv_block + first + v * V::lanes);

@@ -89,10 +89,11 @@ struct TileInput {
     }
 
     // Always inline: g++ 12 takes a function that only fetches for one without effect, and drops its calls.
+    template <class V>
     [[gnu::always_inline]] void fetch_ahead(int step) const {
         constexpr size_t cache_line = 64;
         const std::byte* from = ahead.at + static_cast<size_t>(step) * ahead.step_bytes;
-        for (size_t i = 0; i < ahead.step_bytes; i += cache_line) __builtin_prefetch(from + i);
+        for (size_t i = 0; i < ahead.step_bytes; i += cache_line) __builtin_prefetch(from + i, 0, V::locality);
     }
 };
 

@@ -31,7 +31,7 @@ struct SignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            in.fetch_ahead(b);
+            in.fetch_ahead<V>(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];
@@ -112,7 +112,7 @@ struct UnsignedBlocks {
         for (int b = 0; b < in.width / 32; ++b) {
             Weights<Block> w[P];
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
-            in.fetch_ahead(b);
+            in.fetch_ahead<V>(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
             typename V::Ints isum[P][C];

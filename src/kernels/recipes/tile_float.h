@@ -39,7 +39,7 @@ private:
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
         for (int i = 0; i < n; ++i) {
-            if (i % inputs_of_step == 0) in.fetch_ahead((first + i) / inputs_of_step);
+            if (i % inputs_of_step == 0) in.fetch_ahead<V>((first + i) / inputs_of_step);
             typename V::Floats wi[P];
             for (size_t p = 0; p < P; ++p) wi[p] = Format::load(w[p] + panel_outputs * i);
             for (size_t c = 0; c < C; ++c) {

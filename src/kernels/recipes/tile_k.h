@@ -42,7 +42,7 @@ struct SuperBlocks {
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
             for (int s = 0; s < 8; ++s) {
-                in.fetch_ahead(8 * b + s);
+                in.fetch_ahead<V>(8 * b + s);
                 add_sub_block<P, C>(w, s, x, isum);
             }
             for (size_t p = 0; p < P; ++p) {
@@ -137,7 +137,7 @@ struct ShortSubBlocks {
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
             for (int s = 0; s < 16; ++s) {
-                in.fetch_ahead(16 * b + s);
+                in.fetch_ahead<V>(16 * b + s);
                 add_sub_block<P, C>(w, s, x, isum);
             }
             for (size_t p = 0; p < P; ++p)
