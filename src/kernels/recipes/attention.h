@@ -4,7 +4,7 @@
 //   s[j] = scale * dot(q, k[j]), the dot an fma chain over head_dim; for a key after the query's position s = -inf
 //   m' = max(m, max s);  c = exp(m - m');  p[j] = exp(s[j] - m')
 //   l = l * c + sum(p), the 64 values folded in halves;  o = o * c, then o = fma(p[j], v[j], o) over the keys up to the position
-// and at the end out = o / l. If m' is -inf, 0 takes its place as the reference of the exponents.
+// and at the end out = o / l. If m' is -inf, 0 takes its place as the reference of the exponents. An exp below 2^-126 is 0.
 // A query's chains do not depend on its companions in a tile: a row alone has the bits of the same row in a chunk. The value of a
 // later key is never multiplied, not even by 0: uninitialised slots and infinities of later tokens cannot reach a query.
 // k and v are the values of the cache in F32. Those of Q8_0 are exact there, too: a quant has 7 bits, an F16 scale 11.
