@@ -48,7 +48,7 @@ typename V::Floats exp(typename V::Floats x) {
     return V::mul(V::mul(e.y, first), second);
 }
 
-// exp of an x that is not above 0, but 0 where it would be below 2^-126 or so: a third fewer instructions.
+// exp of an x that is not above 0, but 0 where it would be below 2^-126 or so: 19 instructions instead of 24.
 template <class V>
 typename V::Floats exp_down(typename V::Floats x) {
     const Scaled<V> e = exp_scaled<V>(V::max(V::splat(-105.0f), x));
