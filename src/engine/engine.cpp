@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "engine/inbox.h"
 #include "engine/scheduler.h"
+#include "kernels/kernels.h"
 
 namespace kylin {
 namespace {
@@ -22,7 +23,8 @@ public:
           options_(options),
           inbox_(inbox),
           pool_(options.n_pages),
-          row_(static_cast<size_t>(parts.model.config().n_vocab)) {}
+          row_(static_cast<size_t>(parts.model.config().n_vocab)),
+          peaks_(n_peaks(row_.size())) {}
 
     void run() {
         parts_.math.cancel_on(&inbox_.step_is_void());
@@ -161,12 +163,13 @@ private:
     // Accepts the token that `row` leads to. True when that was guessed, so that its own row has run, too, and can be gone on from.
     bool go_on(Sequence& s, Value logits, int row, int32_t guess) {
         parts_.math.read_row(logits, row, row_);
-        if (!all_finite(row_)) return s.end(FinishReason::not_finite, "non-finite logits"), false;
+        parts_.math.read_peaks(logits, row, peaks_);
+        if (!all_finite(peaks_)) return s.end(FinishReason::not_finite, "non-finite logits"), false;
         try {
             const std::optional<grammar::TokenMask> mask = s.allowed();
             const grammar::TokenMask* allowed = mask ? &*mask : nullptr;
             const GenerationSpec& spec = s.spec();
-            const int32_t token = sampler_.choose(spec.sampling, row_, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
+            const int32_t token = sampler_.choose(spec.sampling, {row_, peaks_}, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
             const bool guessed = token == guess;
             if (guessed) s.advance_guess();
             s.accept(token, spec.logprobs ? logprobs_of(row_, token, *spec.logprobs, allowed) : std::vector<TokenLogprob>{});
@@ -189,7 +192,7 @@ private:
     PagePool pool_;
     PrefixCache cache_{pool_};
     Sampler sampler_;
-    std::vector<float> row_;  // logits of one row
+    std::vector<float> row_, peaks_;  // logits of one row
     Inbox::Mail mail_;
     std::deque<std::unique_ptr<Sequence>> waiting_;
     std::vector<std::unique_ptr<Sequence>> active_;

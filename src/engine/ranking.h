@@ -16,8 +16,12 @@ struct Candidate {
 
 class Ranking {
 public:
-    // Index = token id. `allowed`: only these, at least one of them; nullptr: all.
-    void assign(std::span<const double> logits, const grammar::TokenMask* allowed);
+    // Index = token id, Logit float or double. `allowed`: only these, at least one of them; nullptr: all.
+    template <class Logit>
+    void assign(std::span<const Logit> logits, const grammar::TokenMask* allowed);
+    // At least the n best, 1 <= n. `peaks`: theirs, see kernels.h.
+    template <class Logit>
+    void assign_best(std::span<const Logit> logits, std::span<const Logit> peaks, size_t n);
 
     size_t size() const { return candidates_.size(); }
     const Candidate& at(size_t rank);  // rank < size()

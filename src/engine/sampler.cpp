@@ -4,15 +4,28 @@
 #include <cmath>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/philox.h"
+#include "kernels/kernels.h"
 
 namespace kylin {
 namespace {
 
+// The logits of which peaks[group] is the largest.
 template <class Logit>
-int32_t largest(std::span<const Logit> logits, const grammar::TokenMask* allowed) {
-    if (!allowed) return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+std::span<const Logit> group_of(std::span<const Logit> logits, size_t group) {
+    const auto rest = logits.subspan(group * peak_width);
+    return rest.first(std::min(rest.size(), peak_width));
+}
+
+template <class Logit>
+int32_t largest(std::span<const Logit> logits, std::span<const Logit> peaks, const grammar::TokenMask* allowed) {
+    if (!allowed) {
+        const auto group = static_cast<size_t>(std::ranges::max_element(peaks) - peaks.begin());
+        const auto at = std::ranges::max_element(group_of(logits, group)) - group_of(logits, group).begin();
+        return static_cast<int32_t>(group * peak_width) + static_cast<int32_t>(at);
+    }
     std::optional<size_t> best;
     allowed->for_each([&](size_t id) {
         if (!best || logits[id] > logits[*best]) best = id;
@@ -82,32 +95,43 @@ bool penalizes(const Sampling& s) { return s.repetition_penalty != 1 || s.presen
 
 }  // namespace
 
-bool all_finite(std::span<const float> logits) {
-    return std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); });
+bool all_finite(std::span<const float> values) {
+    return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
 
-void Sampler::adjust(const Sampling& s, std::span<const float> logits, std::span<const int32_t> tokens) {
-    adjusted_.assign(logits.begin(), logits.end());
-    for (const auto& [id, bias] : s.logit_bias) adjusted_[static_cast<size_t>(id)] += static_cast<double>(bias);
+void Sampler::change(int32_t id, double logit) {
+    const size_t group = static_cast<size_t>(id) / peak_width;
+    const double before = std::exchange(adjusted_[static_cast<size_t>(id)], logit);
+    double& peak = adjusted_peaks_[group];
+    if (logit >= peak)
+        peak = logit;
+    else if (before == peak)
+        peak = std::ranges::max(group_of(std::span<const double>(adjusted_), group));
+}
+
+void Sampler::adjust(const Sampling& s, const Logits& logits, std::span<const int32_t> tokens) {
+    adjusted_.assign(logits.values.begin(), logits.values.end());
+    adjusted_peaks_.assign(logits.peaks.begin(), logits.peaks.end());
+    for (const auto& [id, bias] : s.logit_bias) change(id, adjusted_[static_cast<size_t>(id)] + static_cast<double>(bias));
     if (!penalizes(s)) return;
 
     const size_t window = s.penalty_window < 0 ? tokens.size() : std::min(tokens.size(), static_cast<size_t>(s.penalty_window));
     std::unordered_map<int32_t, int> counts;
     for (const int32_t id : tokens.last(window)) ++counts[id];
     for (const auto& [id, count] : counts) {
-        double& logit = adjusted_[static_cast<size_t>(id)];
-        logit = logit > 0 ? logit / s.repetition_penalty : logit * s.repetition_penalty;
-        logit -= count * s.frequency_penalty + s.presence_penalty;
+        const double logit = adjusted_[static_cast<size_t>(id)];
+        const double repeated = logit > 0 ? logit / s.repetition_penalty : logit * s.repetition_penalty;
+        change(id, repeated - (count * s.frequency_penalty + s.presence_penalty));
     }
 }
 
-int32_t Sampler::choose(const Sampling& s, std::span<const float> logits, const Context& context) {
-    const bool greedy = s.temperature == 0;
-    if (greedy && s.logit_bias.empty() && !penalizes(s)) return largest(logits, context.allowed);
-    adjust(s, logits, context.tokens);
-    if (greedy) return largest(std::span<const double>(adjusted_), context.allowed);
-
-    ranking_.assign(adjusted_, context.allowed);
+template <class Logit>
+int32_t Sampler::choose_from(const Sampling& s, std::span<const Logit> logits, std::span<const Logit> peaks, const Context& context) {
+    if (s.temperature == 0) return largest(logits, peaks, context.allowed);
+    if (s.top_k > 0 && !context.allowed)
+        ranking_.assign_best(logits, peaks, static_cast<size_t>(s.top_k));
+    else
+        ranking_.assign(logits, context.allowed);
     if (s.top_k > 0) ranking_.keep(static_cast<size_t>(s.top_k));
     if (s.typical_p < 1) keep_typical(ranking_, s.typical_p);
     if (s.top_p < 1) keep_top_p(ranking_, s.top_p);
@@ -115,13 +139,24 @@ int32_t Sampler::choose(const Sampling& s, std::span<const float> logits, const 
     return draw(ranking_, s.temperature, uniform(s.seed, context.index));
 }
 
+int32_t Sampler::choose(const Sampling& s, const Logits& logits, const Context& context) {
+    if (s.logit_bias.empty() && !penalizes(s)) return choose_from(s, logits.values, logits.peaks, context);
+    adjust(s, logits, context.tokens);
+    return choose_from<double>(s, adjusted_, adjusted_peaks_, context);
+}
+
+int32_t Sampler::choose(const Sampling& s, std::span<const float> logits, const Context& context) {
+    peaks_.resize(n_peaks(logits.size()));
+    select_kernels().find_peaks(logits.data(), static_cast<int>(logits.size()), peaks_.data());
+    return choose(s, {logits, peaks_}, context);
+}
+
 std::vector<TokenLogprob> logprobs_of(std::span<const float> logits, int32_t chosen, int n, const grammar::TokenMask* allowed) {
-    const std::vector<double> wide(logits.begin(), logits.end());
     Ranking ranking;
-    ranking.assign(wide, allowed);
+    ranking.assign(logits, allowed);
     const double top = ranking.at(0).logit, log_total = top + std::log(total_weight(ranking.unordered(), top, 1));
 
-    std::vector<TokenLogprob> result = {{chosen, wide[static_cast<size_t>(chosen)] - log_total}};
+    std::vector<TokenLogprob> result = {{chosen, double{logits[static_cast<size_t>(chosen)]} - log_total}};
     for (size_t i = 0; i < std::min(static_cast<size_t>(n), ranking.size()); ++i)
         result.push_back({ranking.at(i).id, ranking.at(i).logit - log_total});
     return result;

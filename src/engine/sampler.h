@@ -9,7 +9,12 @@
 
 namespace kylin {
 
-bool all_finite(std::span<const float> logits);
+bool all_finite(std::span<const float> values);
+
+struct Logits {
+    std::span<const float> values;  // finite, one per vocabulary entry
+    std::span<const float> peaks;   // of the values, see kernels.h
+};
 
 // Holds only scratch memory, so one sampler serves all sequences of a thread.
 class Sampler {
@@ -19,13 +24,17 @@ public:
         uint64_t index;                               // of the token to choose, in the answer
         const grammar::TokenMask* allowed = nullptr;  // only these, at least one of them; nullptr: all
     };
-    // `logits` are finite, one per vocabulary entry.
-    int32_t choose(const Sampling& sampling, std::span<const float> logits, const Context& context);
+    int32_t choose(const Sampling& sampling, const Logits& logits, const Context& context);
+    int32_t choose(const Sampling& sampling, std::span<const float> logits, const Context& context);  // for whom the peaks are not at hand
 
 private:
-    void adjust(const Sampling& sampling, std::span<const float> logits, std::span<const int32_t> tokens);
+    template <class Logit>
+    int32_t choose_from(const Sampling& sampling, std::span<const Logit> logits, std::span<const Logit> peaks, const Context& context);
+    void adjust(const Sampling& sampling, const Logits& logits, std::span<const int32_t> tokens);
+    void change(int32_t id, double logit);
 
-    std::vector<double> adjusted_;
+    std::vector<double> adjusted_, adjusted_peaks_;
+    std::vector<float> peaks_;
     Ranking ranking_;
 };
 

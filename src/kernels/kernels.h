@@ -89,6 +89,10 @@ struct RopeTask {
     const float *cos, *sin;
 };
 
+// A peak is the largest of 64 values that lie together: who seeks the best of 152 k logits reads the peaks, and few of the others.
+inline constexpr size_t peak_width = 64;
+constexpr size_t n_peaks(size_t n_values) { return (n_values + peak_width - 1) / peak_width; }
+
 struct Kernels {
     std::string_view name;                                            // "scalar", "avx2", "avx512", "neon", "neon_i8mm"
     void (*quantize_q8_0)(const float* x, ActivationQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
@@ -98,6 +102,7 @@ struct Kernels {
     void (*rope)(const RopeTask& task, const float* x, float* y);                       // y may be x
     void (*silu_mul)(const float* gate, const float* up, float* y, int n);              // y may be gate or up
     void (*add)(const float* a, const float* b, float* y, int n);                       // y may be a or b
+    void (*find_peaks)(const float* x, int n, float* peaks);  // [n_peaks(n)], NaN where a value is not finite
     void (*store_kv)(const KvStore& task);
     void (*attend)(const AttentionTask& task);
 };

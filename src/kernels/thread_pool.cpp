@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -34,6 +35,14 @@ bool spin(std::chrono::microseconds limit, Done done) {
         }
     } while (std::chrono::steady_clock::now() < end);
     return false;
+}
+
+// A refusal changes the speed at most.
+void keep_on(std::thread& thread, const std::vector<int>& core) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const int cpu : core) CPU_SET(static_cast<size_t>(cpu), &set);
+    pthread_setaffinity_np(thread.native_handle(), sizeof set, &set);
 }
 
 // A job's number, whether it may still be joined, and how many workers have joined it, in one word: so a worker that wakes up late
@@ -166,10 +175,16 @@ struct ThreadPool::Shared {
     }
 };
 
-ThreadPool::ThreadPool(int n_threads, bool spins) : shared_(std::make_unique<Shared>(n_threads)) {
+ThreadPool::ThreadPool(int n_threads, Options options) : shared_(std::make_unique<Shared>(n_threads)) {
     // With more threads than processors, spinning would keep the one that has work from running.
-    if (spins && n_threads <= usable_threads()) shared_->patience = spin_limit;
-    for (size_t i = 1; i < shared_->shares.size(); ++i) shared_->workers.emplace_back([shared = shared_.get(), i] { shared->serve(i); });
+    if (options.spins && n_threads <= usable_threads()) shared_->patience = spin_limit;
+    // Fewer threads than cores are left to the system: it knows what else runs, another pool perhaps.
+    const auto cores = usable_cores();
+    const bool pins = options.pins && cores.size() == shared_->shares.size();
+    for (size_t i = 1; i < shared_->shares.size(); ++i) {
+        std::thread& worker = shared_->workers.emplace_back([shared = shared_.get(), i] { shared->serve(i); });
+        if (pins) keep_on(worker, cores[i]);
+    }
 }
 
 ThreadPool::~ThreadPool() = default;

@@ -2,13 +2,19 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace kylin {
 
 class ThreadPool {
 public:
-    // The caller is one of the threads; at least 1. A worker that does not spin sleeps as soon as it has nothing to do.
-    explicit ThreadPool(int n_threads, bool spins = true);
+    struct Options {
+        bool spins = true;  // else a worker sleeps as soon as it has nothing to do
+        bool pins = true;   // each worker stays on a core of its own, if there is a thread for every core this process may use
+    };
+    // The caller is one of the threads; at least 1.
+    explicit ThreadPool(int n_threads) : ThreadPool(n_threads, Options{}) {}
+    ThreadPool(int n_threads, Options options);
     ~ThreadPool();
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
@@ -24,8 +30,9 @@ private:
     std::unique_ptr<Shared> shared_;
 };
 
-// Cores that this process may use, two hardware threads of one core counted once: its CPU affinity and its control group's quota count.
-// At least 1.
+// The cores that this thread's CPU affinity allows; of each, the hardware threads that it allows, as Linux numbers them. At least one.
+std::vector<std::vector<int>> usable_cores();
+// Their number, or the processors that the control group's quota allows, if those are fewer. At least 1.
 int usable_threads();
 
 }  // namespace kylin

@@ -59,6 +59,7 @@ public:
 
     virtual std::vector<double> read(Value v) const = 0;
     virtual void read_row(Value v, int row, std::span<float> out) const = 0;
+    virtual void read_peaks(Value v, int row, std::span<float> peaks) const = 0;  // of that row; see kernels.h
 
 protected:
     virtual void do_begin(const Batch& batch) = 0;

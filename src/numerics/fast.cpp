@@ -29,7 +29,7 @@ public:
         : model_(model),
           kernels_(select_kernels(options.isa)),
           without_(options.without),
-          pool_(options.n_threads ? options.n_threads : usable_threads(), uses(Technique::spinning)),
+          pool_(options.n_threads ? options.n_threads : usable_threads(), {.spins = uses(Technique::spinning), .pins = uses(Technique::pinning)}),
           kv_(model.config(), options.kv, options.n_pages),
           rope_(model.config().rope) {
         const auto* other = dynamic_cast<const Fast*>(options.beside);
@@ -42,6 +42,13 @@ public:
     }
     void read_row(Value v, int r, std::span<float> out) const override {
         std::copy_n(buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, out.begin());
+    }
+    void read_peaks(Value v, int r, std::span<float> peaks) const override {
+        const Buffer& b = buffers_[index(v.stage)];
+        if (b.has_peaks)
+            std::copy_n(b.peaks.data() + static_cast<size_t>(r) * peaks.size(), peaks.size(), peaks.begin());
+        else
+            kernels_.find_peaks(b.rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, peaks.data());
     }
 
 protected:
@@ -96,15 +103,18 @@ protected:
             for (size_t n = 0; n < ps.size(); ++n) do_project(out.subspan(n, 1), x, ps.subspan(n, 1));
             return;
         }
+        const bool scored = out[0].stage == Stage::logits;
         std::vector<Piece> pieces;
         for (size_t n = 0; n < ps.size(); ++n) {
             make(out[n]);
             prepare(x, packed(ps[n].weight).activation());
-            append_pieces(pieces, n, ps[n].weight.n_outputs);
+            append_pieces(pieces, n, ps[n].weight.n_outputs, scored ? int{peak_width} : panel_outputs);
         }
+        if (scored) make_peaks(out[0]);
         pool_.run(static_cast<int>(pieces.size()), [&](int i) {
             const Piece& p = pieces[static_cast<size_t>(i)];
             multiply(out[p.projection], x, ps[p.projection].weight, p);
+            if (scored) find_peaks_of(out[0], p);
         });
     }
     bool fuses_gated() const override { return uses(Technique::shared_regions); }
@@ -124,17 +134,17 @@ protected:
     }
     void do_outputs_of(Value x) override {
         if (static_cast<int>(batch().outputs.size()) == x.rows) return;
-        drop_quantized(x.stage);
+        drop_derived(x.stage);
         int kept = 0;
         for (const int32_t r : batch().outputs) std::copy_n(row(x, r), x.width, row(x, kept++));
     }
 
 private:
-    // The rows of a stage, and their quantized forms where those are valid.
+    // The rows of a stage and, where those are valid, their quantized forms and their peaks.
     struct Buffer {
-        std::vector<float> rows;
+        std::vector<float> rows, peaks;
         std::vector<std::byte> q8_0, q8_k;
-        bool has_q8_0 = false, has_q8_k = false;
+        bool has_q8_0 = false, has_q8_k = false, has_peaks = false;
     };
     // A range of outputs of one of the projections that share an input.
     struct Piece {
@@ -147,14 +157,17 @@ private:
     float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
     const PackedMatrix& packed(const Weight& w) const { return weights_->matrices[static_cast<size_t>(w.id)]; }
 
-    void drop_quantized(Stage s) { buffers_[index(s)].has_q8_0 = buffers_[index(s)].has_q8_k = false; }
+    void drop_derived(Stage s) {
+        Buffer& b = buffers_[index(s)];
+        b.has_q8_0 = b.has_q8_k = b.has_peaks = false;
+    }
 
     // Room for a value about to be written.
     float* make(Value v) {
         Buffer& b = buffers_[index(v.stage)];
         const size_t n = v.size();
         if (b.rows.size() < n) b.rows.resize(n);
-        drop_quantized(v.stage);
+        drop_derived(v.stage);
         return b.rows.data();
     }
 
@@ -190,12 +203,26 @@ private:
         has = true;
     }
 
-    void append_pieces(std::vector<Piece>& pieces, size_t projection, int n_outputs) const {
+    // Each begins at a multiple of `unit` outputs.
+    void append_pieces(std::vector<Piece>& pieces, size_t projection, int n_outputs, int unit = panel_outputs) const {
         // Eight pieces a thread even out their ends; 32 outputs keep the cost of handing one out below a percent.
-        const int panels = (n_outputs + panel_outputs - 1) / panel_outputs, threads = pool_.n_threads();
-        const int step = uses(Technique::small_pieces) ? std::clamp(panels / (8 * threads) * panel_outputs, 32, 512)
-                                                       : (panels + threads - 1) / threads * panel_outputs;
+        const int units = (n_outputs + unit - 1) / unit, threads = pool_.n_threads();
+        const int step =
+            unit * (uses(Technique::small_pieces) ? std::clamp(units / (8 * threads), std::max(32 / unit, 1), 512 / unit)
+                                                  : (units + threads - 1) / threads);
         for (int first = 0; first < n_outputs; first += step) pieces.push_back({projection, first, std::min(step, n_outputs - first)});
+    }
+
+    void make_peaks(Value logits) {
+        Buffer& b = buffers_[index(logits.stage)];
+        b.peaks.resize(static_cast<size_t>(logits.rows) * n_peaks(static_cast<size_t>(logits.width)));
+        b.has_peaks = true;
+    }
+    void find_peaks_of(Value logits, const Piece& piece) {
+        const size_t n = n_peaks(static_cast<size_t>(logits.width)), first = static_cast<size_t>(piece.first) / peak_width;
+        float* peaks = buffers_[index(logits.stage)].peaks.data();
+        for (int r = 0; r < logits.rows; ++r)
+            kernels_.find_peaks(row(logits, r) + piece.first, piece.n, peaks + static_cast<size_t>(r) * n + first);
     }
 
     void multiply(Value out, Value x, const Weight& weight, const Piece& piece) {

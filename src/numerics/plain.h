@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gguf/block_codec.h"
+#include "kernels/kernels.h"
 #include "kernels/thread_pool.h"
 #include "model/model.h"
 #include "numerics/make.h"
@@ -62,6 +63,11 @@ public:
     void read_row(Value v, int r, std::span<float> out) const override {
         const auto first = buffers_[static_cast<size_t>(v.stage)].begin() + std::ptrdiff_t{r} * v.width;
         std::transform(first, first + v.width, out.begin(), [](Real x) { return static_cast<float>(x); });
+    }
+    void read_peaks(Value v, int r, std::span<float> peaks) const override {
+        std::vector<float> values(static_cast<size_t>(v.width));
+        read_row(v, r, values);
+        select_kernels().find_peaks(values.data(), v.width, peaks.data());
     }
 
 protected:

@@ -6,7 +6,7 @@
 
 namespace kylin {
 
-enum class Technique : uint8_t { tiles, attention_tiles, shared_inputs, shared_regions, small_pieces, last_logits, spinning };
+enum class Technique : uint8_t { tiles, attention_tiles, shared_inputs, shared_regions, small_pieces, last_logits, spinning, pinning };
 
 struct TechniqueInfo {
     Technique technique;
@@ -21,6 +21,7 @@ inline constexpr auto techniques = std::to_array<TechniqueInfo>({
     {Technique::small_pieces, "small-pieces", "a matrix is handed out in eight pieces a thread, not one"},
     {Technique::last_logits, "last-logits", "logits are computed of the last row of a prompt only"},
     {Technique::spinning, "spinning", "a thread that waits looks for 50 us before it sleeps"},
+    {Technique::pinning, "pinning", "where there is a thread for every core, it stays there"},
 });
 
 }  // namespace kylin

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/philox.h"
 #include "gguf/synthetic.h"
+#include "kernels/kernels.h"
 
 namespace kylin {
 
@@ -33,6 +34,9 @@ public:
     explicit FakeNumerics(int n_pages) : pages(static_cast<size_t>(n_pages)) {}
     void read_row(Value, int row, std::span<float> out) const override {  // of the logits, or a part of them as any other stage
         std::copy_n(logits[static_cast<size_t>(row)].begin(), out.size(), out.begin());
+    }
+    void read_peaks(Value, int row, std::span<float> peaks) const override {
+        select_kernels().find_peaks(logits[static_cast<size_t>(row)].data(), fake_vocab, peaks.data());
     }
     std::vector<double> read(Value) const override { return {}; }
 

@@ -94,7 +94,7 @@ rc::Gen<double> odd_number(int low, int high) {
 Sampling any_sampling(int n_vocab) {
     Sampling s;
     s.temperature = *either(0.0, odd_number(0, 3));
-    s.top_k = *either(0, rc::gen::inRange(1, n_vocab + 5));
+    s.top_k = *rc::gen::oneOf(rc::gen::just(0), rc::gen::inRange(1, 6), rc::gen::inRange(1, n_vocab + 5));
     s.top_p = *either(1.0, odd_share());
     s.min_p = *either(0.0, odd_share());
     s.repetition_penalty = *either(1.0, odd_number(1, 3));
@@ -113,8 +113,9 @@ std::vector<float> any_logits(int n_vocab) {
         static_cast<size_t>(n_vocab), rc::gen::map(rc::gen::inRange(-40, 40), [](int k) { return static_cast<float>(k) / 8; }));
 }
 
+// So many tokens that a few of them are sought among several peaks.
 RC_GTEST_PROP(Sampler, ChoosesAsDefined, ()) {
-    const int n_vocab = *rc::gen::inRange(1, 200);
+    const int n_vocab = *rc::gen::oneOf(rc::gen::inRange(1, 200), rc::gen::just(1000));
     const Sampling s = any_sampling(n_vocab);
     const std::vector<float> logits = any_logits(n_vocab);
     const auto tokens = *rc::gen::container<std::vector<int32_t>>(rc::gen::inRange(0, n_vocab));

@@ -49,7 +49,7 @@ TEST(Dispatch, RefusesAnUnknownNameAndListsTheOthers) {
 TEST(Dispatch, EveryTableIsComplete) {
     for (const Kernels* k : usable_kernels()) {
         EXPECT_TRUE(k->quantize_q8_0 && k->quantize_q8_k && k->matmul) << k->name;
-        EXPECT_TRUE(k->rms_norm && k->rope && k->silu_mul && k->add) << k->name;
+        EXPECT_TRUE(k->rms_norm && k->rope && k->silu_mul && k->add && k->find_peaks) << k->name;
         EXPECT_TRUE(k->store_kv && k->attend) << k->name;
     }
 }

@@ -247,6 +247,38 @@ TEST_P(Rows, AddIsTheSum) {
     }
 }
 
+TEST_P(Rows, PeaksAreTheLargestOfEvery64) {
+    Random random(6);
+    for (const int n : lengths()) {
+        auto x = gaussian(static_cast<size_t>(n), random, 10);
+        const size_t n_found = n_peaks(x.size());
+        for (int round = 0; round < 2; ++round) {
+            auto peaks = guarded(static_cast<int>(n_found)), twin = peaks;
+            kernels().find_peaks(x.data(), n, peaks.data());
+            scalar().find_peaks(x.data(), n, twin.data());
+            ASSERT_TRUE(guard_holds(peaks, static_cast<int>(n_found)));
+            for (size_t i = 0; i < n_found; ++i) {
+                const auto first = x.begin() + static_cast<std::ptrdiff_t>(i * peak_width);
+                ASSERT_EQ(peaks[i], *std::max_element(first, std::min(first + peak_width, x.end()))) << n;
+                ASSERT_TRUE(same_bits(peaks[i], twin[i])) << n;
+            }
+            for (float& value : x) value = -std::abs(value);  // what lies beyond the end reads as 0, which would be the largest
+        }
+    }
+}
+
+TEST_P(Rows, PeaksTellWhereAValueIsNotFinite) {
+    for (const int n : {1, 7, 64, 200})
+        for (const float bad : {inf, -inf, not_a_number})
+            for (int at = 0; at < n; ++at) {
+                std::vector<float> x(static_cast<size_t>(n), -1e38f), peaks(n_peaks(x.size()));
+                x[static_cast<size_t>(at)] = bad;
+                kernels().find_peaks(x.data(), n, peaks.data());
+                for (size_t i = 0; i < peaks.size(); ++i)
+                    ASSERT_EQ(std::isnan(peaks[i]), i == static_cast<size_t>(at) / peak_width) << bad << " at " << at << " of " << n;
+            }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tables, Rows, ::testing::ValuesIn(usable_kernels()),
                          [](const auto& param_info) { return std::string(param_info.param->name); });
 

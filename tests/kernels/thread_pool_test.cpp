@@ -1,11 +1,14 @@
 // The pool calls every task once whatever the number of threads, passes exceptions on, and loses no wake-up.
 #include "kernels/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <sched.h>
 #include <stdexcept>
@@ -95,6 +98,44 @@ TEST(ThreadPool, ComesAndGoes) {
         if (round % 2 == 0) pool.run(1, [&](int) { ++sum; });
         EXPECT_EQ(sum, 1 - round % 2);
     }
+}
+
+// The processors that each thread of a pool, the caller among them, may run on.
+std::map<std::thread::id, std::vector<int>> processors_of(ThreadPool& pool) {
+    std::map<std::thread::id, std::vector<int>> result;
+    std::mutex mutex;
+    std::atomic<int> arrived = 0;
+    pool.run(pool.n_threads(), [&](int) {
+        ++arrived;
+        while (arrived < pool.n_threads()) std::this_thread::yield();  // so that every thread has a task
+        cpu_set_t set;
+        ASSERT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+        const std::lock_guard lock(mutex);
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(static_cast<size_t>(cpu), &set)) result[std::this_thread::get_id()].push_back(cpu);
+    });
+    return result;
+}
+
+TEST(ThreadPoolPinning, GivesEachWorkerACoreIfThereIsAThreadForEvery) {
+    const auto cores = usable_cores();
+    const auto n = static_cast<int>(cores.size());
+    std::vector<int> all;
+    for (const auto& core : cores) all.insert(all.end(), core.begin(), core.end());
+    std::ranges::sort(all);
+
+    ThreadPool pool(n);
+    auto processors = processors_of(pool);
+    ASSERT_EQ(processors.size(), cores.size());
+    EXPECT_EQ(processors.extract(std::this_thread::get_id()).mapped(), all);  // the caller's thread is not the pool's
+    std::vector<std::vector<int>> seen;
+    for (const auto& [id, cpus] : processors) seen.push_back(cpus);
+    std::ranges::sort(seen);
+    EXPECT_EQ(seen, std::vector(cores.begin() + 1, cores.end()));
+
+    ThreadPool free(n, {.pins = false}), larger(n + 1);
+    for (ThreadPool* p : {&free, &larger})
+        for (const auto& [id, cpus] : processors_of(*p)) EXPECT_EQ(cpus, all);
 }
 
 TEST(UsableThreads, CountsTheAffinity) {

@@ -6,6 +6,7 @@
 
 #include "kernels/kernels.h"
 #include "numerics/make.h"
+#include "support/peaks.h"
 #include "support/tiny_model.h"
 
 namespace kylin {
@@ -43,6 +44,7 @@ std::vector<float> logits_of(const TinyModel& tiny, const std::vector<int32_t>& 
             math->read_row(logits, r, row);
             all.insert(all.end(), row.begin(), row.end());
         }
+        expect_own_peaks(*math, logits);
         first += n;
     }
     EXPECT_EQ(first, n_tokens);

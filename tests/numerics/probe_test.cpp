@@ -4,6 +4,7 @@
 #include <set>
 
 #include "numerics/make.h"
+#include "support/peaks.h"
 #include "support/tiny_model.h"
 
 namespace kylin {
@@ -46,6 +47,7 @@ std::vector<float> last_logits(const TinyModel& tiny, Numerics& math, Probe* pro
     math.attach(nullptr);
     std::vector<float> row(static_cast<size_t>(logits.width));
     math.read_row(logits, 0, row);
+    expect_own_peaks(math, logits);
     return row;
 }
 

@@ -12,7 +12,7 @@ MAY_USE = {
     "model": "base gguf",
     "numerics": "base gguf kernels model",
     "grammar": "base text",
-    "engine": "base gguf text grammar model numerics",
+    "engine": "base gguf text grammar kernels model numerics",
     "parity": "base gguf model numerics",
     "server": "base text grammar model numerics engine parity",
     "cli": "base gguf text kernels model numerics grammar engine parity server",

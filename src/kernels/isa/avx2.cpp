@@ -96,6 +96,7 @@ const Kernels avx2_kernels = {
     .rope = rope<Avx2>,
     .silu_mul = silu_mul<Avx2>,
     .add = add<Avx2>,
+    .find_peaks = find_peaks<Avx2>,
     .store_kv = store_kv<Avx2, quantize_q8_0<Avx2>>,
     .attend = attend<Avx2>,
 };

@@ -131,6 +131,7 @@ const Kernels avx512_kernels = {
     .rope = rope<X86Lanes>,
     .silu_mul = silu_mul<X86Lanes>,
     .add = add<X86Lanes>,
+    .find_peaks = find_peaks<X86Lanes>,
     .store_kv = store_kv<X86Lanes, quantize_q8_0<X86Lanes>>,
     .attend = attend<Avx512>,
 };

@@ -18,6 +18,7 @@ const Kernels neon_kernels = {
     .rope = rope<Neon>,
     .silu_mul = silu_mul<Neon>,
     .add = add<Neon>,
+    .find_peaks = find_peaks<Neon>,
     .store_kv = store_kv<Neon, quantize_q8_0<Neon>>,
     .attend = attend<Neon>,
 };

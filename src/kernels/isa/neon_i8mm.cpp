@@ -59,6 +59,7 @@ const Kernels neon_i8mm_kernels = {
     .rope = rope<Neon>,
     .silu_mul = silu_mul<Neon>,
     .add = add<Neon>,
+    .find_peaks = find_peaks<Neon>,
     .store_kv = store_kv<Neon, quantize_q8_0<Neon>>,
     .attend = attend<Neon>,
 };

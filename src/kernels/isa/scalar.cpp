@@ -209,6 +209,7 @@ const Kernels scalar_kernels = {
     .rope = rope<ScalarFloats>,
     .silu_mul = silu_mul<ScalarFloats>,
     .add = add<ScalarFloats>,
+    .find_peaks = find_peaks<ScalarFloats>,
     .store_kv = store_kv<ScalarFloats, scalar_quantize_q8_0>,
     .attend = attend<ScalarFloats>,
 };

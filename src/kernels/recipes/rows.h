@@ -1,4 +1,4 @@
-// The operations on one row of floats: RMS norm, rotation of one head, silu(gate) * up, sum. Outputs may be the inputs.
+// The operations on one row of floats: RMS norm, rotation of one head, silu(gate) * up, sum, peaks. Outputs may be the inputs.
 #pragma once
 #include "kernels/kernels.h"
 #include "kernels/recipes/math.h"
@@ -66,6 +66,24 @@ template <class V>
 void add(const float* a, const float* b, float* y, int n) {
     for_each_vector<V>(
         n, [&](int i, auto... tail) { V::store(y + i, V::add(V::load_f32(a + i, tail...), V::load_f32(b + i, tail...)), tail...); });
+}
+
+template <class V>
+float peak_of(const float* x, int n) {
+    auto largest = V::splat(x[0]), check = V::zero();
+    for_each_vector<V>(n, [&](int i, auto... tail) {
+        auto values = V::load_f32(x + i, tail...);
+        check = V::add(check, V::sub(values, values));  // 0, or NaN from the first value on that is not finite
+        if constexpr (sizeof...(tail) > 0) values = V::select(V::first(tail...), values, largest);
+        largest = V::max(values, largest);
+    });
+    return max_lanes<V>(largest) + sum_lanes<V>(check);
+}
+
+template <class V>
+void find_peaks(const float* x, int n, float* peaks) {
+    constexpr int width = peak_width;
+    for (int i = 0; i < n; i += width) peaks[i / width] = peak_of<V>(x + i, n - i < width ? n - i : width);
 }
 
 }  // namespace
