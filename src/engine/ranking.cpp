@@ -18,33 +18,34 @@ template <class Logit>
 void Ranking::assign(std::span<const Logit> logits, const grammar::TokenMask* allowed) {
     candidates_.clear();
     n_sorted_ = 0;
-    const auto add = [&](size_t id) { candidates_.push_back({double{logits[id]}, static_cast<int32_t>(id)}); };
-    if (allowed) return allowed->for_each(add);
+    if (allowed) return allowed->for_each([&](size_t id) { add(id, logits[id]); });
     candidates_.reserve(logits.size());
-    for (size_t id = 0; id < logits.size(); ++id) add(id);
+    for (size_t id = 0; id < logits.size(); ++id) add(id, logits[id]);
 }
-
 template void Ranking::assign(std::span<const float>, const grammar::TokenMask*);
 template void Ranking::assign(std::span<const double>, const grammar::TokenMask*);
 
 template <class Logit>
-void Ranking::assign_best(std::span<const Logit> logits, std::span<const Logit> peaks, size_t n) {
-    if (n > peaks.size()) return assign(logits, nullptr);
-    // The n best peaks are n logits, so none of the n best logits is below the least of them.
-    std::vector<Logit> best(n);
-    std::partial_sort_copy(peaks.begin(), peaks.end(), best.begin(), best.end(), std::greater());
-    const Logit least = best.back();
-    candidates_.clear();
-    n_sorted_ = 0;
-    const auto add = [&](size_t id) { candidates_.push_back({double{logits[id]}, static_cast<int32_t>(id)}); };
-    for (size_t p = 0; p < peaks.size(); ++p) {
-        if (peaks[p] < least) continue;
-        for (size_t id = p * peak_width; id < std::min(logits.size(), (p + 1) * peak_width); ++id)
-            if (logits[id] >= least) add(id);
+void Ranking::assign_best(std::span<const Logit> logits, std::span<const Logit> peaks, const grammar::TokenMask* allowed, size_t n) {
+    if (allowed && allowed->size() <= peaks.size()) return assign(logits, allowed);
+    // n peaks are n logits: those from the least of them on are at least n, and the best. Where too few of them are allowed, more are taken.
+    for (size_t n_peaks = n; n_peaks <= peaks.size(); n_peaks *= growth) {
+        std::vector<Logit> best(n_peaks);
+        std::partial_sort_copy(peaks.begin(), peaks.end(), best.begin(), best.end(), std::greater());
+        const Logit least = best.back();
+        candidates_.clear();
+        n_sorted_ = 0;
+        for (size_t p = 0; p < peaks.size(); ++p) {
+            if (peaks[p] < least) continue;
+            for (size_t id = p * peak_width; id < std::min(logits.size(), (p + 1) * peak_width); ++id)
+                if (logits[id] >= least && (!allowed || allowed->allows(id))) add(id, logits[id]);
+        }
+        if (candidates_.size() >= n) return;
     }
+    assign(logits, allowed);
 }
-template void Ranking::assign_best(std::span<const float>, std::span<const float>, size_t);
-template void Ranking::assign_best(std::span<const double>, std::span<const double>, size_t);
+template void Ranking::assign_best(std::span<const float>, std::span<const float>, const grammar::TokenMask*, size_t);
+template void Ranking::assign_best(std::span<const double>, std::span<const double>, const grammar::TokenMask*, size_t);
 
 const Candidate& Ranking::at(size_t rank) {
     while (rank >= n_sorted_) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -11,27 +10,6 @@
 
 namespace kylin {
 namespace {
-
-// The logits of which peaks[group] is the largest.
-template <class Logit>
-std::span<const Logit> group_of(std::span<const Logit> logits, size_t group) {
-    const auto rest = logits.subspan(group * peak_width);
-    return rest.first(std::min(rest.size(), peak_width));
-}
-
-template <class Logit>
-int32_t largest(std::span<const Logit> logits, std::span<const Logit> peaks, const grammar::TokenMask* allowed) {
-    if (!allowed) {
-        const auto group = static_cast<size_t>(std::ranges::max_element(peaks) - peaks.begin());
-        const auto at = std::ranges::max_element(group_of(logits, group)) - group_of(logits, group).begin();
-        return static_cast<int32_t>(group * peak_width) + static_cast<int32_t>(at);
-    }
-    std::optional<size_t> best;
-    allowed->for_each([&](size_t id) {
-        if (!best || logits[id] > logits[*best]) best = id;
-    });
-    return static_cast<int32_t>(best.value());
-}
 
 // Sum of exp((logit - top) / temperature).
 double total_weight(std::span<const Candidate> candidates, double top, double temperature) {
@@ -103,10 +81,12 @@ void Sampler::change(int32_t id, double logit) {
     const size_t group = static_cast<size_t>(id) / peak_width;
     const double before = std::exchange(adjusted_[static_cast<size_t>(id)], logit);
     double& peak = adjusted_peaks_[group];
-    if (logit >= peak)
+    if (logit >= peak) {
         peak = logit;
-    else if (before == peak)
-        peak = std::ranges::max(group_of(std::span<const double>(adjusted_), group));
+    } else if (before == peak) {
+        const auto rest = std::span(adjusted_).subspan(group * peak_width);
+        peak = std::ranges::max(rest.first(std::min(rest.size(), peak_width)));
+    }
 }
 
 void Sampler::adjust(const Sampling& s, const Logits& logits, std::span<const int32_t> tokens) {
@@ -127,12 +107,14 @@ void Sampler::adjust(const Sampling& s, const Logits& logits, std::span<const in
 
 template <class Logit>
 int32_t Sampler::choose_from(const Sampling& s, std::span<const Logit> logits, std::span<const Logit> peaks, const Context& context) {
-    if (s.temperature == 0) return largest(logits, peaks, context.allowed);
-    if (s.top_k > 0 && !context.allowed)
-        ranking_.assign_best(logits, peaks, static_cast<size_t>(s.top_k));
-    else
+    const bool greedy = s.temperature == 0;
+    if (const int n_best = greedy ? 1 : s.top_k; n_best > 0) {
+        ranking_.assign_best(logits, peaks, context.allowed, static_cast<size_t>(n_best));
+        ranking_.keep(static_cast<size_t>(n_best));
+    } else {
         ranking_.assign(logits, context.allowed);
-    if (s.top_k > 0) ranking_.keep(static_cast<size_t>(s.top_k));
+    }
+    if (greedy) return ranking_.at(0).id;
     if (s.typical_p < 1) keep_typical(ranking_, s.typical_p);
     if (s.top_p < 1) keep_top_p(ranking_, s.top_p);
     if (s.min_p > 0) keep_min_p(ranking_, s.min_p);
