@@ -57,18 +57,37 @@ Value Numerics::rope(Stage out, Value x, const Rope& rope) {
     return offer(y);
 }
 
-Value Numerics::attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape) {
-    require_shape(q.rows == batch_->rows() && k.rows == q.rows && v.rows == q.rows, out);
+void Numerics::require_attention(Value q, Value k, Value v, const AttentionShape& shape, Stage out, int rows) {
+    require_shape(q.rows == rows && k.rows == q.rows && v.rows == q.rows, out);
     require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
+}
+
+Value Numerics::attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape) {
+    require_attention(q, k, v, shape, out, batch_->rows());
     const Value y{out, q.rows, q.width};
     timed({out, attention_macs(*batch_, q.width)}, [&] { do_attend(y, q, k, v, shape); });
+    return offer(y);
+}
+
+Value Numerics::attend(Stage out, const Rotated& q, const Rotated& k, Value v, const Rope& rope, const AttentionShape& shape) {
+    const auto is_plain = [&](const Rotated& t) {
+        return watched(t.normed) || watched(t.rotated) || t.norm.weight.width != shape.head_dim || rope.head_dim != shape.head_dim;
+    };
+    if (!fuses() || is_plain(q) || is_plain(k)) {
+        const auto rotated = [&](const Rotated& t) { return this->rope(t.rotated, norm(t.normed, t.x, t.norm), rope); };
+        const Value rotated_q = rotated(q), rotated_k = rotated(k);
+        return attend(out, rotated_q, rotated_k, v, shape);
+    }
+    require_attention(q.x, k.x, v, shape, out, batch_->rows());
+    const Value y{out, q.x.rows, q.x.width};
+    timed({out, attention_macs(*batch_, q.x.width)}, [&] { do_attend_rotated(y, q, k, v, rope, shape); });
     return offer(y);
 }
 
 Value Numerics::gated(Stage out, Value x, Projection gate, Projection up) {
     require_shape(gate.weight.width == x.width && up.weight.width == x.width && gate.weight.n_outputs == up.weight.n_outputs, out);
     const Value y{out, x.rows, gate.weight.n_outputs};
-    if (fuses_gated() && !watched(gate.out) && !watched(up.out)) {
+    if (fuses() && !watched(gate.out) && !watched(up.out)) {
         const StageWork works[] = {work_of(gate, x.rows), work_of(up, x.rows)};
         timed(works, [&] { do_gated(y, x, gate, up); });
     } else {

@@ -32,6 +32,13 @@ struct Projection {
     const Weight& weight;
 };
 
+// What is normalized and rotated, head by head, on its way into attention.
+struct Rotated {
+    Value x;
+    Stage normed, rotated;
+    Norm norm;
+};
+
 // Public calls check shapes, do the work and offer the result to the probe: this is the only choke point.
 // Not thread-safe; one forward pass at a time.
 class Numerics {
@@ -49,6 +56,7 @@ public:
     Value norm(Stage out, Value x, Norm norm);
     Value rope(Stage out, Value x, const Rope& rope);
     Value attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape);  // writes k and v to the KV cache first
+    Value attend(Stage out, const Rotated& q, const Rotated& k, Value v, const Rope& rope, const AttentionShape& shape);
     Value gated(Stage out, Value x, Projection gate, Projection up);                  // silu(gate) * up
     Value add(Stage out, Value a, Value b);
     Value project(Value x, Projection p);
@@ -72,9 +80,10 @@ protected:
     virtual void do_project(std::span<const Value> out, Value x, std::span<const Projection> p) = 0;
     virtual void do_outputs_of(Value x) = 0;
     virtual void do_write(Value v, std::span<const double> values) = 0;
-    // A fused gate, up and activation, for who has one; used only when nobody watches ffn_gate or ffn_up. Same bits as the plain path.
-    virtual bool fuses_gated() const { return false; }
+    // Fused calls, for who has them; used only when nobody watches a stage between. Same bits as the plain path.
+    virtual bool fuses() const { return false; }
     virtual void do_gated(Value, Value, Projection, Projection) {}
+    virtual void do_attend_rotated(Value, const Rotated&, const Rotated&, Value, const Rope&, const AttentionShape&) {}
 
     const Batch& batch() const { return *batch_; }
     int layer() const { return layer_; }
@@ -83,6 +92,7 @@ protected:
     bool show_inner(Stage stage, int width, std::span<double> values);
 
 private:
+    static void require_attention(Value q, Value k, Value v, const AttentionShape& shape, Stage out, int rows);
     template <class Compute>
     void timed(std::span<const StageWork> works, Compute&& compute) {
         if (!clock_) [[likely]]

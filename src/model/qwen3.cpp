@@ -46,10 +46,9 @@ public:
             math.enter_layer(i);
 
             Value h = math.norm(attn_norm, x, {w.attn_norm, c.norm_eps});
-            auto [q, k, v] = math.project(h, {q_proj, w.q}, {k_proj, w.k}, {v_proj, w.v});
-            q = math.rope(q_rope, math.norm(q_norm, q, {w.q_norm, c.norm_eps}), c.rope);
-            k = math.rope(k_rope, math.norm(k_norm, k, {w.k_norm, c.norm_eps}), c.rope);
-            h = math.attend(attn_heads, q, k, v, c.attention);
+            const auto [q, k, v] = math.project(h, {q_proj, w.q}, {k_proj, w.k}, {v_proj, w.v});
+            h = math.attend(attn_heads, {q, q_norm, q_rope, {w.q_norm, c.norm_eps}}, {k, k_norm, k_rope, {w.k_norm, c.norm_eps}}, v, c.rope,
+                            c.attention);
             if (i + 1 == c.n_layer) {  // after the last keys and values, only the rows asked for matter
                 h = math.outputs_of(h);
                 x = math.outputs_of(x);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "gguf/block_codec.h"
@@ -77,18 +78,24 @@ protected:
     }
     void do_rope(Value out, Value x, const Rope& rope) override {
         make(out);
-        const auto half = static_cast<size_t>(rope.n_dims / 2);
         for_rows(x, [&](int r) {
-            const size_t at = static_cast<size_t>(r) * half;
-            const RopeTask task{rope.head_dim, rope.n_dims, rope.neox, cos_.data() + at, sin_.data() + at};
+            const RopeTask task = rope_task(rope, r);
             for (int head = 0; head < x.width; head += rope.head_dim) kernels_.rope(task, row(x, r) + head, row(out, r) + head);
         });
     }
     void do_attend(Value out, Value q, Value k, Value v, const AttentionShape& shape) override {
-        make(out);
-        store_and_attend(out, q, k, v, shape);
-        if (watched(Stage::attn_scores) || watched(Stage::attn_probs))
-            for (const Chunk& c : batch().chunks) AttentionView(*this, c, shape).show(out, q);
+        const HeadWork nothing = [](int, int) {};
+        attend_after(out, q, k, v, shape, nothing, nothing);
+    }
+    // Each thread prepares the heads that it reads.
+    void do_attend_rotated(Value out, const Rotated& q, const Rotated& k, Value v, const Rope& rope, const AttentionShape& shape) override {
+        const Value rotated_q{q.rotated, q.x.rows, q.x.width}, rotated_k{k.rotated, k.x.rows, k.x.width};
+        make(rotated_q);
+        make(rotated_k);
+        const int group = shape.group();
+        attend_after(
+            out, rotated_q, rotated_k, v, shape, [&](int r, int head_kv) { rotate(rotated_q, q, rope, r, head_kv * group, group); },
+            [&](int r, int head_kv) { rotate(rotated_k, k, rope, r, head_kv, 1); });
     }
     void do_silu_mul(Value out, Value gate, Value up) override {
         make(out);
@@ -117,7 +124,7 @@ protected:
             if (scored) find_peaks_of(out[0], p);
         });
     }
-    bool fuses_gated() const override { return uses(Technique::shared_regions); }
+    bool fuses() const override { return uses(Technique::shared_regions); }
     void do_gated(Value out, Value x, Projection gate, Projection up) override {
         const Value g{gate.out, out.rows, out.width}, u{up.out, out.rows, out.width};
         for (const Value v : {g, u, out}) make(v);
@@ -151,6 +158,9 @@ private:
         size_t projection;
         int first, n;
     };
+
+    // What is done to a row's queries of the group of a KV head, or to its key, just before they are read.
+    using HeadWork = std::function<void(int row, int head_kv)>;
 
     bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
@@ -249,6 +259,28 @@ private:
 
     int rows_per_task() const { return uses(Technique::attention_tiles) ? 64 : 1; }
 
+    RopeTask rope_task(const Rope& rope, int r) const {
+        const size_t half = static_cast<size_t>(rope.n_dims / 2), at = static_cast<size_t>(r) * half;
+        return {rope.head_dim, rope.n_dims, rope.neox, cos_.data() + at, sin_.data() + at};
+    }
+    void rotate(Value out, const Rotated& in, const Rope& rope, int r, int first_head, int n_heads) {
+        const float* weight = weights_->vectors[static_cast<size_t>(in.norm.weight.id)].data();
+        const RopeTask task = rope_task(rope, r);
+        for (int h = first_head; h < first_head + n_heads; ++h) {
+            float* y = row(out, r) + h * rope.head_dim;
+            kernels_.rms_norm(row(in.x, r) + h * rope.head_dim, weight, in.norm.eps, rope.head_dim, y);
+            kernels_.rope(task, y, y);
+        }
+    }
+
+    void attend_after(Value out, Value q, Value k, Value v, const AttentionShape& shape, const HeadWork& before_queries,
+                      const HeadWork& before_key) {
+        make(out);
+        store_and_attend(out, q, k, v, shape, before_queries, before_key);
+        if (watched(Stage::attn_scores) || watched(Stage::attn_probs))
+            for (const Chunk& c : batch().chunks) AttentionView(*this, c, shape).show(out, q);
+    }
+
     // Row i of the chunk, of one KV head.
     void store(Value k, Value v, const AttentionShape& s, const Chunk& c, int i, int head) {
         const int position = c.first_position + i, r = c.first_row + i;
@@ -263,17 +295,21 @@ private:
     }
 
     // Of chunks that make several tasks of attention: rows of one task meet keys of another.
-    void store_long_chunks(Value k, Value v, const AttentionShape& s) {
+    void store_long_chunks(Value k, Value v, const AttentionShape& s, const HeadWork& before_key) {
         for (const Chunk& c : batch().chunks) {
             if (c.n_rows <= rows_per_task()) continue;
             for_rows({k.stage, c.n_rows, k.width}, [&](int i) {
-                for (int h = 0; h < s.n_head_kv; ++h) store(k, v, s, c, i, h);
+                for (int h = 0; h < s.n_head_kv; ++h) {
+                    before_key(c.first_row + i, h);
+                    store(k, v, s, c, i, h);
+                }
             });
         }
     }
 
     // One task per chunk, KV head and block of rows. The rows of a short chunk are stored by the thread that reads them.
-    void store_and_attend(Value out, Value q, Value k, Value v, const AttentionShape& s) {
+    void store_and_attend(Value out, Value q, Value k, Value v, const AttentionShape& s, const HeadWork& before_queries,
+                          const HeadWork& before_key) {
         struct Task {
             const Chunk* chunk;
             int head_kv, first, n;  // rows of the chunk
@@ -284,10 +320,14 @@ private:
                 for (int h = 0; h < s.n_head_kv; ++h) tasks.push_back({&c, h, first, std::min(rows_per_task(), c.n_rows - first)});
         // Later rows see more keys: the longest tasks go first, so that no thread is left with one at the end.
         std::ranges::reverse(tasks);
-        store_long_chunks(k, v, s);
+        store_long_chunks(k, v, s, before_key);
         pool_.run(static_cast<int>(tasks.size()), [&](int i) {
             const auto& [c, h, first, n] = tasks[static_cast<size_t>(i)];
-            for (int r = 0; n == c->n_rows && r < n; ++r) store(k, v, s, *c, r, h);
+            for (int r = 0; n == c->n_rows && r < n; ++r) {
+                before_key(c->first_row + r, h);
+                store(k, v, s, *c, r, h);
+            }
+            for (int r = first; r < first + n; ++r) before_queries(c->first_row + r, h);
             attend_stored(out, q, s, *c, h, first, n);
         });
     }
