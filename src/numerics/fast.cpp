@@ -72,9 +72,12 @@ protected:
         make(out);
         const float* w = weights_->vectors[static_cast<size_t>(norm.weight.id)].data();
         const int group = norm.weight.width;
+        const Activation form = make_quantized(out, out.width);
         for_rows(x, [&](int r) {
             for (int g = 0; g < x.width; g += group) kernels_.rms_norm(row(x, r) + g, w, norm.eps, group, row(out, r) + g);
+            quantize(out, form, r, 0, out.width);
         });
+        has_quantized(out, form);
     }
     void do_rope(Value out, Value x, const Rope& rope) override {
         make(out);
@@ -152,6 +155,10 @@ private:
         std::vector<float> rows, peaks;
         std::vector<std::byte> q8_0, q8_k;
         bool has_q8_0 = false, has_q8_k = false, has_peaks = false;
+        Activation wanted = Activation::f32;  // how it was read the last time
+
+        std::vector<std::byte>& blocks(Activation form) { return form == Activation::q8_0 ? q8_0 : q8_k; }
+        bool& has(Activation form) { return form == Activation::q8_0 ? has_q8_0 : has_q8_k; }
     };
     // A range of outputs of one of the projections that share an input.
     struct Piece {
@@ -198,19 +205,37 @@ private:
     void prepare(Value x, Activation form) {
         if (form == Activation::f32) return;
         Buffer& b = buffers_[index(x.stage)];
-        bool& has = form == Activation::q8_0 ? b.has_q8_0 : b.has_q8_k;
-        if (has && uses(Technique::shared_inputs)) return;
-        std::vector<std::byte>& blocks = form == Activation::q8_0 ? b.q8_0 : b.q8_k;
-        const size_t bytes = activation_bytes(form, x.width);
-        if (blocks.size() < bytes * static_cast<size_t>(x.rows)) blocks.resize(bytes * static_cast<size_t>(x.rows));
-        for_rows(x, [&](int r) {
-            std::byte* y = blocks.data() + bytes * static_cast<size_t>(r);
-            if (form == Activation::q8_0)
-                kernels_.quantize_q8_0(row(x, r), reinterpret_cast<ActivationQ8_0*>(y), x.width);
-            else
-                kernels_.quantize_q8_k(row(x, r), reinterpret_cast<ActivationQ8_K*>(y), x.width);
-        });
-        has = true;
+        b.wanted = form;
+        if (b.has(form) && uses(Technique::shared_inputs)) return;
+        make_blocks(x, form);
+        for_rows(x, [&](int r) { quantize(x, form, r, 0, x.width); });
+        b.has(form) = true;
+    }
+    // For who makes x, and quantizes `n` values of it at a time while they are at hand: the form in which x was read the last time, with
+    // room for it, or f32 if there is nothing to quantize.
+    Activation make_quantized(Value x, int n) {
+        const Activation form = buffers_[index(x.stage)].wanted;
+        if (form == Activation::f32 || n % (form == Activation::q8_0 ? 32 : 256) != 0 || !uses(Technique::shared_regions))
+            return Activation::f32;
+        make_blocks(x, form);
+        return form;
+    }
+    void has_quantized(Value x, Activation form) {
+        if (form != Activation::f32) buffers_[index(x.stage)].has(form) = true;
+    }
+    void make_blocks(Value x, Activation form) {
+        std::vector<std::byte>& blocks = buffers_[index(x.stage)].blocks(form);
+        const size_t bytes = activation_bytes(form, x.width) * static_cast<size_t>(x.rows);
+        if (blocks.size() < bytes) blocks.resize(bytes);
+    }
+    void quantize(Value x, Activation form, int r, int first, int n) {
+        if (form == Activation::f32) return;
+        std::byte* y = buffers_[index(x.stage)].blocks(form).data() + activation_bytes(form, x.width) * static_cast<size_t>(r) +
+                       activation_bytes(form, first);
+        if (form == Activation::q8_0)
+            kernels_.quantize_q8_0(row(x, r) + first, reinterpret_cast<ActivationQ8_0*>(y), n);
+        else
+            kernels_.quantize_q8_k(row(x, r) + first, reinterpret_cast<ActivationQ8_K*>(y), n);
     }
 
     // Each begins at a multiple of `unit` outputs.
@@ -321,6 +346,8 @@ private:
         // Later rows see more keys: the longest tasks go first, so that no thread is left with one at the end.
         std::ranges::reverse(tasks);
         store_long_chunks(k, v, s, before_key);
+        const int width = s.group() * s.head_dim;
+        const Activation form = make_quantized(out, width);
         pool_.run(static_cast<int>(tasks.size()), [&](int i) {
             const auto& [c, h, first, n] = tasks[static_cast<size_t>(i)];
             for (int r = 0; n == c->n_rows && r < n; ++r) {
@@ -329,7 +356,9 @@ private:
             }
             for (int r = first; r < first + n; ++r) before_queries(c->first_row + r, h);
             attend_stored(out, q, s, *c, h, first, n);
+            for (int r = first; r < first + n; ++r) quantize(out, form, c->first_row + r, h * width, width);
         });
+        has_quantized(out, form);
     }
 
     void attend_stored(Value out, Value q, const AttentionShape& s, const Chunk& c, int head_kv, int first, int n) {
