@@ -397,7 +397,9 @@ private:
             bool changed = offer(Stage::attn_scores);
             for_each([&](int, int, std::span<double> visible) { softmax(visible); });
             changed = offer(Stage::attn_probs) || changed;
-            if (changed) for_each([&](int h, int r, std::span<double> p) { mix(math_.row(out, r) + h * s_.head_dim, h, p); });
+            if (!changed) return;
+            math_.drop_derived(out.stage);
+            for_each([&](int h, int r, std::span<double> p) { mix(math_.row(out, r) + h * s_.head_dim, h, p); });
         }
 
     private:

@@ -1,7 +1,10 @@
 // Probing reads every stage and changes no bit; forcing puts other values in its place.
 #include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "numerics/make.h"
 #include "support/peaks.h"
@@ -82,6 +85,33 @@ TEST_P(Probing, EveryStageMatters) {
         const auto stage = static_cast<Stage>(s);
         Zeroes zeroes(stage);
         EXPECT_NE(last_logits(tiny, *math, &zeroes), expected) << info(stage).name;
+    }
+}
+
+// Puts zeros in a stage's place and keeps the next one's largest magnitude, by layer.
+class ZeroesBefore : public Zeroes {
+public:
+    ZeroesBefore(Stage stage, Stage next) : Zeroes(stage), next_(next) {}
+    bool wants(Stage stage, int layer) const override { return stage == next_ || Zeroes::wants(stage, layer); }
+    bool visit(const Visit& v) override {
+        if (v.stage != next_) return Zeroes::visit(v);
+        for (const double x : v.values) largest[v.layer] = std::max(largest[v.layer], std::abs(x));
+        return false;
+    }
+    std::map<int, double> largest;
+
+private:
+    Stage next_;
+};
+
+// What was derived from a stage before a probe changed it, its quantized form for one, is not what the next stage reads.
+TEST_P(Probing, TheNextStageReadsWhatWasPut) {
+    for (const auto& [stage, next] : {std::pair{Stage::attn_probs, Stage::attn_out}, {Stage::attn_heads, Stage::attn_out},
+                                      {Stage::attn_norm, Stage::q_proj}, {Stage::ffn_act, Stage::ffn_down}}) {
+        last_logits(tiny, *math, nullptr);  // whose shortcuts are taken the next time
+        ZeroesBefore probe(stage, next);
+        last_logits(tiny, *math, &probe);
+        EXPECT_EQ(probe.largest, (std::map<int, double>{{0, 0.0}, {1, 0.0}})) << info(stage).name;
     }
 }
 
