@@ -169,7 +169,8 @@ private:
             const std::optional<grammar::TokenMask> mask = s.allowed();
             const grammar::TokenMask* allowed = mask ? &*mask : nullptr;
             const GenerationSpec& spec = s.spec();
-            const int32_t token = sampler_.choose(spec.sampling, {row_, peaks_}, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
+            const int32_t token =
+                sampler_.choose(spec.sampling, {row_, peaks_}, {s.tokens(), static_cast<uint64_t>(s.n_answer()), allowed});
             const bool guessed = token == guess;
             if (guessed) s.advance_guess();
             s.accept(token, spec.logprobs ? logprobs_of(row_, token, *spec.logprobs, allowed) : std::vector<TokenLogprob>{});

@@ -28,9 +28,9 @@ template void Ranking::assign(std::span<const double>, const grammar::TokenMask*
 template <class Logit>
 void Ranking::assign_best(std::span<const Logit> logits, std::span<const Logit> peaks, const grammar::TokenMask* allowed, size_t n) {
     if (allowed && allowed->size() <= peaks.size()) return assign(logits, allowed);
-    // n peaks are n logits: those from the least of them on are at least n, and the best. Where too few of them are allowed, more are taken.
-    for (size_t n_peaks = n; n_peaks <= peaks.size(); n_peaks *= growth) {
-        std::vector<Logit> best(n_peaks);
+    // n peaks are n logits: those from the least of them on are at least n, and the best. If too few of them are allowed, more are taken.
+    for (size_t taken = n; taken <= peaks.size(); taken *= growth) {
+        std::vector<Logit> best(taken);
         std::partial_sort_copy(peaks.begin(), peaks.end(), best.begin(), best.end(), std::greater());
         const Logit least = best.back();
         candidates_.clear();

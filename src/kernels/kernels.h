@@ -102,7 +102,7 @@ struct Kernels {
     void (*rope)(const RopeTask& task, const float* x, float* y);                       // y may be x
     void (*silu_mul)(const float* gate, const float* up, float* y, int n);              // y may be gate or up
     void (*add)(const float* a, const float* b, float* y, int n);                       // y may be a or b
-    void (*find_peaks)(const float* x, int n, float* peaks);  // [n_peaks(n)], NaN where a value is not finite
+    void (*find_peaks)(const float* x, int n, float* peaks);                            // [n_peaks(n)], NaN where a value is not finite
     void (*store_kv)(const KvStore& task);
     void (*attend)(const AttentionTask& task);
 };

@@ -57,7 +57,7 @@ public:
     Value rope(Stage out, Value x, const Rope& rope);
     Value attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape);  // writes k and v to the KV cache first
     Value attend(Stage out, const Rotated& q, const Rotated& k, Value v, const Rope& rope, const AttentionShape& shape);
-    Value gated(Stage out, Value x, Projection gate, Projection up);                  // silu(gate) * up
+    Value gated(Stage out, Value x, Projection gate, Projection up);  // silu(gate) * up
     Value add(Stage out, Value a, Value b);
     Value project(Value x, Projection p);
     std::array<Value, 3> project(Value x, Projection a, Projection b, Projection c);

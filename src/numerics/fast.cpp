@@ -30,7 +30,8 @@ public:
         : model_(model),
           kernels_(select_kernels(options.isa)),
           without_(options.without),
-          pool_(options.n_threads ? options.n_threads : usable_threads(), {.spins = uses(Technique::spinning), .pins = uses(Technique::pinning)}),
+          pool_(options.n_threads ? options.n_threads : usable_threads(),
+                {.spins = uses(Technique::spinning), .pins = uses(Technique::pinning)}),
           kv_(model.config(), options.kv, options.n_pages),
           rope_(model.config().rope) {
         const auto* other = dynamic_cast<const Fast*>(options.beside);
@@ -242,9 +243,8 @@ private:
     void append_pieces(std::vector<Piece>& pieces, size_t projection, int n_outputs, int unit = panel_outputs) const {
         // Eight pieces a thread even out their ends; 32 outputs keep the cost of handing one out below a percent.
         const int units = (n_outputs + unit - 1) / unit, threads = pool_.n_threads();
-        const int step =
-            unit * (uses(Technique::small_pieces) ? std::clamp(units / (8 * threads), std::max(32 / unit, 1), 512 / unit)
-                                                  : (units + threads - 1) / threads);
+        const int step = unit * (uses(Technique::small_pieces) ? std::clamp(units / (8 * threads), std::max(32 / unit, 1), 512 / unit)
+                                                               : (units + threads - 1) / threads);
         for (int first = 0; first < n_outputs; first += step) pieces.push_back({projection, first, std::min(step, n_outputs - first)});
     }
 

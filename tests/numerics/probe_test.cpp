@@ -106,8 +106,10 @@ private:
 
 // What was derived from a stage before a probe changed it, its quantized form for one, is not what the next stage reads.
 TEST_P(Probing, TheNextStageReadsWhatWasPut) {
-    for (const auto& [stage, next] : {std::pair{Stage::attn_probs, Stage::attn_out}, {Stage::attn_heads, Stage::attn_out},
-                                      {Stage::attn_norm, Stage::q_proj}, {Stage::ffn_act, Stage::ffn_down}}) {
+    for (const auto& [stage, next] : {std::pair{Stage::attn_probs, Stage::attn_out},
+                                      {Stage::attn_heads, Stage::attn_out},
+                                      {Stage::attn_norm, Stage::q_proj},
+                                      {Stage::ffn_act, Stage::ffn_down}}) {
         last_logits(tiny, *math, nullptr);  // whose shortcuts are taken the next time
         ZeroesBefore probe(stage, next);
         last_logits(tiny, *math, &probe);
