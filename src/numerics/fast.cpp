@@ -78,7 +78,7 @@ protected:
             for (int g = 0; g < x.width; g += group) kernels_.rms_norm(row(x, r) + g, w, norm.eps, group, row(out, r) + g);
             quantize(out, form, r, 0, out.width);
         });
-        has_quantized(out, form);
+        mark_quantized(out, form);
     }
     void do_rope(Value out, Value x, const Rope& rope) override {
         make(out);
@@ -221,7 +221,7 @@ private:
         make_blocks(x, form);
         return form;
     }
-    void has_quantized(Value x, Activation form) {
+    void mark_quantized(Value x, Activation form) {
         if (form != Activation::f32) buffers_[index(x.stage)].has(form) = true;
     }
     void make_blocks(Value x, Activation form) {
@@ -358,7 +358,7 @@ private:
             attend_stored(out, q, s, *c, h, first, n);
             for (int r = first; r < first + n; ++r) quantize(out, form, c->first_row + r, h * width, width);
         });
-        has_quantized(out, form);
+        mark_quantized(out, form);
     }
 
     void attend_stored(Value out, Value q, const AttentionShape& s, const Chunk& c, int head_kv, int first, int n) {
