@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <functional>
 #include <utility>
@@ -134,6 +135,8 @@ protected:
         for (const Value v : {g, u, out}) make(v);
         prepare(x, packed(gate.weight).activation());
         prepare(x, packed(up.weight).activation());
+        const Activation form = make_quantized(out, out.width);
+        std::vector<std::atomic<int>> n_made(static_cast<size_t>(out.width / block_of(form)));
         std::vector<Piece> pieces;
         append_pieces(pieces, 0, out.width);
         pool_.run(static_cast<int>(pieces.size()), [&](int i) {
@@ -141,7 +144,9 @@ protected:
             multiply(g, x, gate.weight, p);
             multiply(u, x, up.weight, p);
             for (int r = 0; r < out.rows; ++r) kernels_.silu_mul(row(g, r) + p.first, row(u, r) + p.first, row(out, r) + p.first, p.n);
+            if (form != Activation::f32) quantize_piece(out, form, p, n_made);
         });
+        mark_quantized(out, form);
     }
     void do_outputs_of(Value x) override {
         if (static_cast<int>(batch().outputs.size()) == x.rows) return;
@@ -171,6 +176,7 @@ private:
     using HeadWork = std::function<void(int row, int head_kv)>;
 
     bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
+    static int block_of(Activation form) { return form == Activation::q8_k ? 256 : 32; }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
     float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
     const PackedMatrix& packed(const Weight& w) const { return weights_->matrices[static_cast<size_t>(w.id)]; }
@@ -216,8 +222,7 @@ private:
     // room for it, or f32 if there is nothing to quantize.
     Activation make_quantized(Value x, int n) {
         const Activation form = buffers_[index(x.stage)].wanted;
-        if (form == Activation::f32 || n % (form == Activation::q8_0 ? 32 : 256) != 0 || !uses(Technique::shared_regions))
-            return Activation::f32;
+        if (form == Activation::f32 || n % block_of(form) != 0 || !uses(Technique::shared_regions)) return Activation::f32;
         make_blocks(x, form);
         return form;
     }
@@ -237,6 +242,17 @@ private:
             kernels_.quantize_q8_0(row(x, r) + first, reinterpret_cast<ActivationQ8_0*>(y), n);
         else
             kernels_.quantize_q8_k(row(x, r) + first, reinterpret_cast<ActivationQ8_K*>(y), n);
+    }
+
+    // A block that several pieces make is quantized with the last of them. n_made counts the values of each block.
+    void quantize_piece(Value x, Activation form, const Piece& piece, std::vector<std::atomic<int>>& n_made) {
+        const int block = block_of(form), end = piece.first + piece.n;
+        for (int at = piece.first, n = 0; at < end; at += n) {
+            const int b = at / block;
+            n = std::min((b + 1) * block, end) - at;
+            if (n_made[static_cast<size_t>(b)].fetch_add(n) + n < block) continue;
+            for (int r = 0; r < x.rows; ++r) quantize(x, form, r, b * block, block);
+        }
     }
 
     // Each begins at a multiple of `unit` outputs.
