@@ -11,6 +11,11 @@ void require_shape(bool ok, Stage stage) {
     if (!ok) throw std::logic_error("shapes do not fit at stage " + std::string(info(stage).name));
 }
 
+void require_attention(Value q, Value k, Value v, const AttentionShape& shape, Stage out, int rows) {
+    require_shape(q.rows == rows && k.rows == q.rows && v.rows == q.rows, out);
+    require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
+}
+
 StageWork work_of(const Projection& p, int rows) {
     return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(p.weight.data.size())};
 }
@@ -55,11 +60,6 @@ Value Numerics::rope(Stage out, Value x, const Rope& rope) {
     const Value y{out, x.rows, x.width};
     timed({out}, [&] { do_rope(y, x, rope); });
     return offer(y);
-}
-
-void Numerics::require_attention(Value q, Value k, Value v, const AttentionShape& shape, Stage out, int rows) {
-    require_shape(q.rows == rows && k.rows == q.rows && v.rows == q.rows, out);
-    require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
 }
 
 Value Numerics::attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape) {

@@ -92,7 +92,6 @@ protected:
     bool show_inner(Stage stage, int width, std::span<double> values);
 
 private:
-    static void require_attention(Value q, Value k, Value v, const AttentionShape& shape, Stage out, int rows);
     template <class Compute>
     void timed(std::span<const StageWork> works, Compute&& compute) {
         if (!clock_) [[likely]]
