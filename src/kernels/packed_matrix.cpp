@@ -38,8 +38,12 @@ size_t padded_panel_bytes(BlockType type, int width) {
 }
 
 // What a block holds but for its scales, as words of four inputs of one output: row o of the matrix [output][word] whose columns are
-// the groups of a panel. They are its last bytes, in every panel.
+// the groups of a panel. They are its last bytes, but for what is read after them.
 using Words = uint32_t*;
+template <class Panel>
+constexpr size_t bytes_after_words = 0;
+template <>
+constexpr size_t bytes_after_words<PanelQ2K> = sizeof(PanelQ2K) - offsetof(PanelQ2K, mins);
 
 // Two words, the first in the lower half.
 using Pair = uint64_t;
@@ -233,7 +237,7 @@ void pack_blocks(std::byte* to, const SourceRows& rows, size_t n_blocks) {
             fetch_next_panel(block, n_blocks);
             pack_block(*reinterpret_cast<Panel*>(to), block, o, words[o]);
         }
-        transpose(words, to + sizeof(Panel) - sizeof words);
+        transpose(words, to + sizeof(Panel) - bytes_after_words<Panel> - sizeof words);
     }
 }
 
