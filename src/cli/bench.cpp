@@ -50,16 +50,15 @@ double median(std::vector<double> values) {
 
 // What one token costs: multiply-accumulates of the matrices, bytes of weights, bytes of KV at a depth.
 struct Cost {
-    double layer_macs = 0, head_macs = 0, weight_bytes = 0, kv_bytes_per_position = 0;
+    double layer_macs = 0, head_macs = 0, weight_bytes, kv_bytes_per_position = 0;
     BlockType main_type = BlockType::f32;
 
-    Cost(const Model& model, KvType kv) {
+    Cost(const Model& model, KvType kv, double read_bytes) : weight_bytes(read_bytes) {
         std::map<BlockType, double> macs_by_type;
         for (const Weight& w : model.weights()) {
             if (w.role != Role::matrix) continue;
             const double macs = static_cast<double>(w.n_outputs) * w.width;
             (w.n_outputs == model.config().n_vocab ? head_macs : layer_macs) += macs;
-            weight_bytes += static_cast<double>(w.data.size());
             macs_by_type[w.type] += macs;
         }
         main_type = std::ranges::max_element(macs_by_type, {}, [](const auto& entry) { return entry.second; })->first;
@@ -193,7 +192,7 @@ private:
                 const std::vector<Result>& results, double peak) {
         const gguf::File file = gguf::File::open(options.model);
         const auto model = Model::load(file);
-        const Cost cost(*model, options.kv);
+        const Cost cost(*model, options.kv, ours.weight_bytes());
         const Kernels& kernels = select_kernels(s_.isa);
         ThreadPool pool(s_.n_threads);
         const double bandwidth = measure_read_bandwidth(pool), macs = measure_matmul(pool, kernels, cost.main_type);

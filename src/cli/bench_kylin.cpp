@@ -35,6 +35,12 @@ public:
         load_seconds_ = seconds_since(start);
     }
     double load_seconds() const override { return load_seconds_; }
+    double weight_bytes() const override {
+        double bytes = 0;
+        for (const Weight& w : model_->weights())
+            if (w.role == Role::matrix) bytes += static_cast<double>(math_->bytes_of(w));
+        return bytes;
+    }
     double peak_bytes() override {
         rusage usage{};
         getrusage(RUSAGE_SELF, &usage);

@@ -27,6 +27,7 @@ public:
     virtual double decode(const DecodeWork& work) = 0;  // seconds
     virtual double streams(int n, int n_streams) = 0;   // seconds: n tokens of each of n_streams together, from empty caches
     virtual void time_with(StageClock*) {}              // from now on; only Kylin can
+    virtual double weight_bytes() const { return 0; }   // read for a token; only Kylin knows
 };
 
 struct BenchOptions {

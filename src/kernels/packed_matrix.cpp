@@ -33,7 +33,8 @@ size_t packed_bytes(BlockType type, size_t width) {
     }
 }
 
-size_t padded_panel_bytes(BlockType type, int width) {
+size_t padded_panel_bytes(BlockType type, int width, Packing packing) {
+    if (packing == Packing::short_floats) return short_panel_bytes(width);
     return (packed_bytes(type, static_cast<size_t>(width)) + panel_alignment - 1) / panel_alignment * panel_alignment;
 }
 
@@ -306,22 +307,25 @@ Activation activation_of(BlockType source_type) {
     }
 }
 
-PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width, std::shared_ptr<WeightMemory> memory)
+PackedMatrix::PackedMatrix(BlockType source_type, int n_outputs, int width, std::shared_ptr<WeightMemory> memory, Packing packing)
     : source_type_(source_type),
       type_(packed_type(source_type)),
       n_outputs_(n_outputs),
       width_(width),
-      panel_bytes_(padded_panel_bytes(type_, width)),
+      packing_(packing),
+      panel_bytes_(padded_panel_bytes(type_, width, packing)),
       memory_(std::move(memory)) {
     if (memory_)
         data_ = std::shared_ptr<std::byte>(memory_, memory_->take(bytes()));
     else
         data_ = std::shared_ptr<std::byte>(static_cast<std::byte*>(::operator new(bytes(), alignment)),
                                            [](std::byte* p) { ::operator delete(p, alignment); });
+    if (packing_ == Packing::short_floats) outliers_ = std::make_shared<std::vector<std::vector<Outlier>>>(static_cast<size_t>(n_panels()));
 }
 
-size_t PackedMatrix::bytes_for(BlockType source_type, int n_outputs, int width) {
-    return padded_panel_bytes(packed_type(source_type), width) * static_cast<size_t>((n_outputs + panel_outputs - 1) / panel_outputs);
+size_t PackedMatrix::bytes_for(BlockType source_type, int n_outputs, int width, Packing packing) {
+    return padded_panel_bytes(packed_type(source_type), width, packing) *
+           static_cast<size_t>((n_outputs + panel_outputs - 1) / panel_outputs);
 }
 
 void PackedMatrix::pack(std::span<const std::byte> source, int first_panel, int n_panels) {
@@ -334,13 +338,22 @@ void PackedMatrix::pack(std::span<const std::byte> source, int first_panel, int 
         SourceRows rows = {};
         for (int o = 0; o < panel_outputs && panel_outputs * p + o < n_outputs_; ++o)
             rows[o] = source.subspan(static_cast<size_t>(panel_outputs * p + o) * stride, stride).data();
-        pack_panel(to, source_type_, rows, width);
+        if (packing_ == Packing::short_floats)
+            (*outliers_)[static_cast<size_t>(p)] = pack_short_floats(to, source_type_, rows, width);
+        else
+            pack_panel(to, source_type_, rows, width);
     }
 }
 
 BlockType PackedMatrix::type() const { return type_; }
 int PackedMatrix::width() const { return width_; }
 size_t PackedMatrix::panel_bytes() const { return panel_bytes_; }
+Packing PackedMatrix::packing() const { return packing_; }
+const Outlier* PackedMatrix::outliers(int p) const {
+    if (!outliers_) return nullptr;
+    const auto& list = (*outliers_)[static_cast<size_t>(p)];
+    return list.empty() ? &no_outlier : list.data();
+}
 const std::byte* PackedMatrix::panel(int p) const { return data_.get() + static_cast<size_t>(p) * panel_bytes_; }
 
 }  // namespace kylin

@@ -16,10 +16,6 @@ void require_attention(Value q, Value k, Value v, const AttentionShape& shape, S
     require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
 }
 
-StageWork work_of(const Projection& p, int rows) {
-    return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(p.weight.data.size())};
-}
-
 // Scores and weighted values of every visible key.
 double attention_macs(const Batch& batch, int q_width) {
     double keys = 0;
@@ -28,6 +24,10 @@ double attention_macs(const Batch& batch, int q_width) {
 }
 
 }  // namespace
+
+StageWork Numerics::work_of(const Projection& p, int rows) const {
+    return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(bytes_of(p.weight))};
+}
 
 void Numerics::begin(const Batch& batch) {
     int rows = 0;

@@ -68,6 +68,7 @@ public:
     virtual std::vector<double> read(Value v) const = 0;
     virtual void read_row(Value v, int row, std::span<float> out) const = 0;
     virtual void read_peaks(Value v, int row, std::span<float> peaks) const = 0;  // of that row; see kernels.h
+    virtual size_t bytes_of(const Weight& w) const { return w.data.size(); }      // of a matrix, in the form that is read
 
 protected:
     virtual void do_begin(const Batch& batch) = 0;
@@ -92,6 +93,7 @@ protected:
     bool show_inner(Stage stage, int width, std::span<double> values);
 
 private:
+    StageWork work_of(const Projection& p, int rows) const;
     template <class Compute>
     void timed(std::span<const StageWork> works, Compute&& compute) {
         if (!clock_) [[likely]]

@@ -53,6 +53,7 @@ public:
         else
             kernels_.find_peaks(b.rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, peaks.data());
     }
+    size_t bytes_of(const Weight& w) const override { return packed(w).bytes(); }
 
 protected:
     void do_begin(const Batch& batch) override {
@@ -488,10 +489,13 @@ private:
         loaded->vectors.resize(weights.size());
         loaded->matrices.resize(weights.size());
         size_t total = 0, packed_bytes = 0;
+        std::vector<Packing> packings(weights.size());
         for (const Weight& w : weights) {
             if (w.role != Role::matrix) continue;
+            Packing& packing = packings[static_cast<size_t>(w.id)];
+            if (uses(Technique::short_floats) && suits_short_floats(w.type, w.n_outputs, w.width, w.data)) packing = Packing::short_floats;
             total += w.data.size();
-            packed_bytes += PackedMatrix::bytes_for(w.type, w.n_outputs, w.width);
+            packed_bytes += PackedMatrix::bytes_for(w.type, w.n_outputs, w.width, packing);
         }
         const auto memory = std::make_shared<WeightMemory>(packed_bytes);
         // Many matrices in one go, for where they end threads wait for each other; not all, to show progress and to give back their pages.
@@ -511,7 +515,7 @@ private:
                 loaded->vectors[id].resize(static_cast<size_t>(w.width));
                 dequantize_row(w.type, w.row(0), loaded->vectors[id].data(), w.width);
             } else if (w.role == Role::matrix) {
-                loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width, memory);
+                loaded->matrices[id] = PackedMatrix(w.type, w.n_outputs, w.width, memory, packings[id]);
                 waiting.push_back(&w);
                 waiting_bytes += w.data.size();
                 if (waiting_bytes >= bytes_at_once) pack_waiting();

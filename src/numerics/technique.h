@@ -6,7 +6,7 @@
 
 namespace kylin {
 
-enum class Technique : uint8_t { tiles, attention_tiles, shared_inputs, shared_regions, small_pieces, last_logits, spinning, pinning };
+enum class Technique : uint8_t { tiles, attention_tiles, shared_inputs, shared_regions, small_pieces, last_logits, spinning, pinning, short_floats };
 
 struct TechniqueInfo {
     Technique technique;
@@ -23,6 +23,7 @@ inline constexpr auto techniques = std::to_array<TechniqueInfo>({
     {Technique::last_logits, "last-logits", "logits are computed of the last row of a prompt only"},
     {Technique::spinning, "spinning", "a thread that waits looks for 50 us before it sleeps"},
     {Technique::pinning, "pinning", "where there is a thread for every core, it stays there"},
+    {Technique::short_floats, "short-floats", "F16 and BF16 weights are held in 12 bits where nothing is lost by it"},
 });
 
 }  // namespace kylin

@@ -25,11 +25,13 @@ struct Setup {
     std::vector<int> chunks = {n_tokens};  // rows of each step
     KvType kv = KvType::f16;
     std::string isa = {};
+    std::vector<Technique> without = {};
 };
 
 // The logits of every token, [n_tokens, n_vocab].
 std::vector<float> logits_of(const TinyModel& tiny, const std::vector<int32_t>& tokens, const Setup& setup) {
-    const auto math = make_numerics(*tiny.model, {.n_pages = 4, .kv = setup.kv, .n_threads = setup.n_threads, .isa = setup.isa});
+    const auto math = make_numerics(
+        *tiny.model, {.n_pages = 4, .kv = setup.kv, .n_threads = setup.n_threads, .isa = setup.isa, .without = setup.without});
     const std::vector<int32_t> pages = {2, 0, 3, 1};
     std::vector<float> all;
     int first = 0;
@@ -103,6 +105,21 @@ TEST_P(Determinism, CompanyInTheBatch) {
     std::vector<float> row(static_cast<size_t>(logits.width));
     math->read_row(logits, 0, row);
     EXPECT_EQ(row, std::vector<float>(expected.end() - logits.width, expected.end()));
+}
+
+TEST_P(Determinism, WithoutAnyTechnique) {
+    for (const TechniqueInfo& t : techniques) EXPECT_EQ(logits_of(tiny, tokens, {.without = {t.technique}}), expected) << t.name;
+}
+
+// So that the test above compares two ways of holding these weights.
+TEST(DeterminismOfShortFloats, MatricesInBf16AreHeldSo) {
+    const TinyModel tiny = make_tiny_model({.type = BlockType::bf16});
+    const auto with = make_numerics(*tiny.model, {.n_pages = 1});
+    const auto without = make_numerics(*tiny.model, {.n_pages = 1, .without = {Technique::short_floats}});
+    for (const Weight& w : tiny.model->weights())
+        if (w.role == Role::matrix) {
+            EXPECT_LT(with->bytes_of(w), without->bytes_of(w)) << w.name;
+        }
 }
 
 TEST(DeterminismOfKv, EveryTypeWithAnyThreadsChunksAndInstructionSet) {

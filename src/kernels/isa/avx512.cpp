@@ -74,6 +74,15 @@ struct Avx512 {
     // Of a table of 16 bytes, by indices below 16.
     static Bytes look_up(Bytes table, Bytes indices) { return _mm512_shuffle_epi8(table, indices); }
     static Bytes or_bytes(Bytes a, Bytes b) { return _mm512_or_si512(a, b); }
+    static Bytes and_bytes(Bytes v, int mask) { return _mm512_and_si512(v, splat_byte(mask)); }
+    // As X86Lanes.
+    static void floats_of_bytes(Bytes upper, Bytes lower, Floats (&f)[4]) {
+        const __m512i halves[2] = {_mm512_unpacklo_epi8(lower, upper), _mm512_unpackhi_epi8(lower, upper)};
+        for (int i = 0; i < 2; ++i) {
+            f[2 * i] = _mm512_castsi512_ps(_mm512_slli_epi32(halves[i], 16));
+            f[2 * i + 1] = _mm512_castsi512_ps(_mm512_and_si512(halves[i], splat_int(static_cast<int>(0xffff0000))));
+        }
+    }
     static Bytes flip_sign_bits(Bytes v) { return _mm512_xor_si512(v, splat_byte(-128)); }
     static Bytes low_nibbles(Bytes v) { return _mm512_and_si512(v, splat_byte(15)); }
     static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm512_srli_epi16(v, 4)); }

@@ -135,6 +135,20 @@ struct Neon : NeonFloats {
     // Of a table of 16 bytes, by indices below 16.
     static Bytes look_up(Bytes table, Bytes indices) { return {vqtbl1q_u8(table.low, indices.low), vqtbl1q_u8(table.high, indices.high)}; }
     static Bytes or_bytes(Bytes a, Bytes b) { return {vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)}; }
+    static Bytes and_bytes(Bytes v, int mask) {
+        const uint8x16_t m = vdupq_n_u8(static_cast<uint8_t>(mask));
+        return {vandq_u8(v.low, m), vandq_u8(v.high, m)};
+    }
+    // The upper two bytes of floats: in each 16 of `upper` and `lower` there are two of four lanes for f[0] and f[1], then for f[2] and
+    // f[3].
+    static void floats_of_bytes(Bytes upper, Bytes lower, Floats (&f)[4]) {
+        for (int i = 0; i < 2; ++i) {
+            const uint32x4_t low = upper_halves(upper.low, lower.low, i), high = upper_halves(upper.high, lower.high, i);
+            f[2 * i] = {vreinterpretq_f32_u32(vshlq_n_u32(low, 16)), vreinterpretq_f32_u32(vshlq_n_u32(high, 16))};
+            const uint32x4_t second = vdupq_n_u32(0xffff0000);
+            f[2 * i + 1] = {vreinterpretq_f32_u32(vandq_u32(low, second)), vreinterpretq_f32_u32(vandq_u32(high, second))};
+        }
+    }
     static Bytes low_nibbles(Bytes v) { return and_bytes(v, 15); }
     static Bytes high_nibbles(Bytes v) { return {vshrq_n_u8(v.low, 4), vshrq_n_u8(v.high, 4)}; }
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
@@ -223,7 +237,9 @@ private:
         __builtin_memcpy(&v, p, sizeof v);
         return vdupq_n_s32(v);
     }
-    static Bytes and_bytes(Bytes v, uint8_t mask) { return {vandq_u8(v.low, vdupq_n_u8(mask)), vandq_u8(v.high, vdupq_n_u8(mask))}; }
+    static uint32x4_t upper_halves(uint8x16_t upper, uint8x16_t lower, int half) {
+        return vreinterpretq_u32_u8(half == 0 ? vzip1q_u8(lower, upper) : vzip2q_u8(lower, upper));
+    }
     // By operators, which take a count that is a constant only after unrolling.
     static Bytes shift_bytes(Bytes v, int n) {
         const auto left = static_cast<uint8_t>(n), right = static_cast<uint8_t>(-n);

@@ -187,8 +187,39 @@ Dot dot_of(BlockType type) {
     }
 }
 
+// Outputs of a panel, [input][16].
+std::vector<float> short_floats(const PackedMatrix& w, int panel) {
+    const auto* head = reinterpret_cast<const PanelShortHead*>(w.panel(panel));
+    const auto* units = reinterpret_cast<const PanelShortUnit*>(head + 1);
+    const size_t width = static_cast<size_t>(w.width());
+    std::vector<float> values(width * panel_outputs);
+    for (size_t i = 0; i < width; ++i)
+        for (size_t o = 0; o < panel_outputs; ++o) {
+            const PanelShortUnit& unit = units[i / 8];
+            const size_t half = i / 4 % 2, at = short_place(o, i % 4);
+            const int code = unit.codes[at] >> (4 * half) & 15, rest = unit.rest[half][at];
+            const int upper = head->upper[code] | (rest & 0x80), lower = head->lower[code] | (rest & 0x7f);
+            values[panel_outputs * i + o] = bf16_to_f32(static_cast<uint16_t>(upper << 8 | lower));
+        }
+    for (const Outlier* outlier = w.outliers(panel); outlier->at < values.size(); ++outlier) values[outlier->at] = outlier->value;
+    return values;
+}
+
+void matmul_short_floats(const MatmulTask& task) {
+    const PackedMatrix& w = *task.weights;
+    for (int first = task.first_output; first < task.first_output + task.n_outputs; first += panel_outputs) {
+        const auto values = short_floats(w, first / panel_outputs);
+        const int n = std::min(panel_outputs, task.first_output + task.n_outputs - first);
+        for (int o = 0; o < n; ++o)
+            for (size_t r = 0; r < static_cast<size_t>(task.n_rows); ++r)
+                task.y[r * task.y_stride + static_cast<size_t>(first + o)] =
+                    dot_floats<float, same>(reinterpret_cast<const std::byte*>(values.data()), o, task.x + r * task.x_stride, w.width());
+    }
+}
+
 void scalar_matmul(const MatmulTask& task) {
     const PackedMatrix& w = *task.weights;
+    if (w.packing() == Packing::short_floats) return matmul_short_floats(task);
     const Dot dot = dot_of(w.type());
     for (int output = task.first_output; output < task.first_output + task.n_outputs; ++output)
         for (int r = 0; r < task.n_rows; ++r) {

@@ -27,6 +27,16 @@ struct X86Lanes : X86Floats {
     // Of a table of 16 bytes, by indices below 16.
     static Bytes look_up(Bytes table, Bytes indices) { return _mm256_shuffle_epi8(table, indices); }
     static Bytes or_bytes(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
+    static Bytes and_bytes(Bytes v, int mask) { return _mm256_and_si256(v, splat_byte(mask)); }
+    // The upper two bytes of floats: in each 16 of `upper` and `lower` there are two of four lanes for f[0] and f[1], then for f[2] and
+    // f[3].
+    static void floats_of_bytes(Bytes upper, Bytes lower, Floats (&f)[4]) {
+        const __m256i halves[2] = {_mm256_unpacklo_epi8(lower, upper), _mm256_unpackhi_epi8(lower, upper)};
+        for (int i = 0; i < 2; ++i) {
+            f[2 * i] = _mm256_castsi256_ps(_mm256_slli_epi32(halves[i], 16));
+            f[2 * i + 1] = _mm256_castsi256_ps(_mm256_and_si256(halves[i], _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+        }
+    }
     static Bytes low_nibbles(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
     static Bytes high_nibbles(Bytes v) { return low_nibbles(_mm256_srli_epi16(v, 4)); }
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.

@@ -3,11 +3,13 @@
 #include "kernels/recipes/tile_32.h"
 #include "kernels/recipes/tile_float.h"
 #include "kernels/recipes/tile_k.h"
+#include "kernels/recipes/tile_short.h"
 
 namespace kylin {
 
 template <class V>
 void matmul(const MatmulTask& task) {
+    if (task.weights->packing() == Packing::short_floats) return walk_short_floats<V>(task);
     switch (task.weights->type()) {
         case BlockType::q2_k:
             return walk<V, ShortSubBlocks, FormatQ2K<V>>(task);

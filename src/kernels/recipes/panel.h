@@ -4,7 +4,8 @@
 // holds one output per lane, and a dot product needs no sum across lanes. A vector of 8 lanes reads half of every field.
 //
 //   q2_k q4_k q5_k q6_k q8_0 q4_0 q4_1 q5_0 q5_1 iq4_nl   n_blocks * Panel... below
-//   f32 f16 bf16                                          width * element[16]
+//   f32 f16 bf16                                          width * element[16], or for most f16 and bf16
+//   short floats                                          PanelShortHead, width / 8 * PanelShortUnit
 //
 // One row, or a few, read a panel from its first byte to its last, in order, and one panel at a time. With scales or high bits in a place
 // of their own, or two panels at once, the processor no longer fetches ahead: 6 to 13 GB/s instead of 20 to 25 on a Zen 4 core. What is
@@ -88,6 +89,20 @@ struct PanelQ5_1 {
     uint8_t quants[4][64];
 };
 
+// F16 and BF16 in 12 bits, see short_floats.h. Of each 8 inputs, four are in the low and four in the high nibbles of the codes.
+inline constexpr int short_inputs = 64;  // the width is a multiple of
+struct PanelShortHead {
+    uint8_t upper[16], lower[16];  // by code: the exponent in the upper half of a float, without its lowest bit; that bit
+    uint8_t unused[32];
+};
+struct PanelShortUnit {
+    uint8_t codes[64];
+    uint8_t rest[2][64];  // of inputs 0 .. 3, of 4 .. 7: the sign above the mantissa
+};
+// Where a line has input i of 4: two inputs of four outputs lie together, and become the upper halves of four floats and of the next four.
+constexpr size_t short_place(size_t output, size_t i) { return output / 4 * 16 + i / 2 * 8 + output % 4 * 2 + i % 2; }
+
+static_assert(sizeof(PanelShortHead) == 64 && sizeof(PanelShortUnit) == 192);
 static_assert(sizeof(PanelQ2K) == 1664 && sizeof(PanelQ4K) == 2368 && sizeof(PanelQ5K) == 2880 && sizeof(PanelQ6K) == 3392);
 static_assert(sizeof(PanelQ8_0) == 544 && sizeof(PanelQ4_0) == 288 && sizeof(PanelQ5_0) == 352);
 static_assert(sizeof(PanelQ4_1) == 320 && sizeof(PanelQ5_1) == 384 && sizeof(PanelIQ4NL) == 288);

@@ -78,6 +78,7 @@ struct TileInput {
     const std::byte* x;  // the first of C rows
     size_t x_stride;
     int width;
+    const Outlier* outliers = nullptr;  // of the panel, if it is one of short floats
 
     // Block b of the outputs in vector p.
     template <class V, class Format>
@@ -191,7 +192,7 @@ void walk_rows(const MatmulTask& task, const RowTiles& tiles, int output, int fi
         const size_t r = static_cast<size_t>(first), o = static_cast<size_t>(output % panel_outputs);
         const Ahead ahead = ahead_of<V, Recipe>(w, panel, n_rows, t - first_tile, last_tile - first_tile);
         const RunTile run = tile_of<V, Recipe, P>(n_rows);
-        run({w.panel(panel), w.panel_bytes(), o, nullptr, ahead, task.x + r * task.x_stride, task.x_stride, w.width()},
+        run({w.panel(panel), w.panel_bytes(), o, nullptr, ahead, task.x + r * task.x_stride, task.x_stride, w.width(), w.outliers(panel)},
             {task.y + r * task.y_stride + output, task.y_stride, n_outputs, false});
     }
 }
@@ -218,39 +219,58 @@ void walk_tiles(const MatmulTask& task) {
     }
 }
 
-// Inputs of a panel that are unpacked at a time: with the activations of a tile they fit the first-level cache.
-inline constexpr int unpacked_inputs = 1024;
+// Inputs of a panel in a form that many rows share, and the bytes to fetch meanwhile.
+struct Step {
+    const std::byte* panel;
+    const uint8_t* unpacked;
+    const std::byte* next;
+    size_t next_bytes;
+};
 
-// Many rows: the bytes of a panel are unpacked once for all tiles of a block of rows. Recipe's Format is an Unpacked one.
-template <class V, class Recipe>
-void walk_unpacked(const MatmulTask& task) {
-    using Format = typename Recipe::WeightFormat;
-    constexpr int rows = static_cast<int>(Recipe::rows), step = unpacked_inputs / Recipe::inputs;
+// Many rows: the weights of `step` inputs at a time are unpacked once for all tiles of a block of rows, by unpack(panel, first input, n).
+template <class V, class Recipe, class Unpack>
+void walk_steps(const MatmulTask& task, int step, Unpack&& unpack) {
+    constexpr int rows = static_cast<int>(Recipe::rows);
     static_assert(Recipe::vectors * V::lanes == panel_outputs);
-    alignas(panel_alignment) uint8_t bytes[step * Format::block_bytes];
     const PackedMatrix& w = *task.weights;
     const RowTiles tiles{task.n_rows, (task.n_rows + rows - 1) / rows};
-    const int block = tiles_of_block<Recipe>(task), end = task.first_output + task.n_outputs, n_blocks = w.width() / Recipe::inputs;
+    const int block = tiles_of_block<Recipe>(task), end = task.first_output + task.n_outputs, width = w.width();
 
-    const auto multiply = [&](int output, int b, int first_tile, int last_tile) {
-        const auto* weights = reinterpret_cast<const typename Format::Block*>(w.panel(output / panel_outputs)) + b;
-        const int n = n_blocks - b < step ? n_blocks - b : step;
-        for (int i = 0; i < n; ++i) Format::unpack(weights[i], bytes + static_cast<size_t>(i) * Format::block_bytes);
-        const auto* next = reinterpret_cast<const std::byte*>(weights + n);
+    const auto multiply = [&](int output, int input, int first_tile, int last_tile) {
+        const int n = width - input < step ? width - input : step;
+        const Step s = unpack(output / panel_outputs, input, n);
         for (int t = first_tile; t < last_tile; ++t) {
             const int first = tiles.first_row(t);
             const size_t r = static_cast<size_t>(first);
-            const Ahead ahead = share_of(next, static_cast<size_t>(n) * sizeof(typename Format::Block), t - first_tile,
-                                         last_tile - first_tile, n * Recipe::inputs / Recipe::inputs_of_step);
-            const std::byte* x = task.x + r * task.x_stride + static_cast<size_t>(b) * sizeof(typename Recipe::Row);
+            const Ahead ahead = share_of(s.next, s.next_bytes, t - first_tile, last_tile - first_tile, n / Recipe::inputs_of_step);
+            const std::byte* x = task.x + r * task.x_stride + static_cast<size_t>(input / Recipe::inputs) * sizeof(typename Recipe::Row);
             const RunTile run = tile_of<V, Recipe, Recipe::vectors>(tiles.first_row(t + 1) - first);
-            run({reinterpret_cast<const std::byte*>(weights), w.panel_bytes(), 0, bytes, ahead, x, task.x_stride, n * Recipe::inputs},
-                {task.y + r * task.y_stride + output, task.y_stride, end - output, b > 0});
+            run({s.panel, w.panel_bytes(), 0, s.unpacked, ahead, x, task.x_stride, n},
+                {task.y + r * task.y_stride + output, task.y_stride, end - output, input > 0});
         }
     };
     for (int t = 0; t < tiles.n_tiles; t += block)
         for (int output = task.first_output; output < end; output += panel_outputs)
-            for (int b = 0; b < n_blocks; b += step) multiply(output, b, t, t + block < tiles.n_tiles ? t + block : tiles.n_tiles);
+            for (int input = 0; input < width; input += step)
+                multiply(output, input, t, t + block < tiles.n_tiles ? t + block : tiles.n_tiles);
+}
+
+// Inputs of a panel that are unpacked at a time: with the activations of a tile they fit the first-level cache.
+inline constexpr int unpacked_inputs = 1024;
+
+// Recipe's Format is an Unpacked one.
+template <class V, class Recipe>
+void walk_unpacked(const MatmulTask& task) {
+    using Format = typename Recipe::WeightFormat;
+    using Block = typename Format::Block;
+    alignas(panel_alignment) uint8_t bytes[unpacked_inputs / Recipe::inputs * Format::block_bytes];
+    walk_steps<V, Recipe>(task, unpacked_inputs, [&](int panel, int input, int n) -> Step {
+        const auto* weights = reinterpret_cast<const Block*>(task.weights->panel(panel)) + input / Recipe::inputs;
+        const size_t n_blocks = static_cast<size_t>(n / Recipe::inputs);
+        for (size_t i = 0; i < n_blocks; ++i) Format::unpack(weights[i], bytes + i * Format::block_bytes);
+        return {reinterpret_cast<const std::byte*>(weights), bytes, reinterpret_cast<const std::byte*>(weights + n_blocks),
+                n_blocks * sizeof(Block)};
+    });
 }
 
 // Where V asks for it, several tiles of rows are multiplied with bytes that were unpacked once. One Zen 3 core, GMAC/s before and after:

@@ -8,11 +8,12 @@
 
 namespace kylin {
 
-// Format: Block, an element, and load(elements of one input).
+// Format: Block, an element; load(elements of one input); inputs_of_step, those in a cache line.
 template <class V, class Format>
 struct FloatColumns {
     static constexpr size_t vectors = V::float_vectors, rows = V::float_rows;
-    static constexpr int inputs_of_step = 64 / (panel_outputs * static_cast<int>(sizeof(typename Format::Block)));  // one cache line
+    using Row = float;
+    static constexpr int inputs = 1, inputs_of_step = Format::inputs_of_step;
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -55,16 +56,19 @@ private:
 template <class V>
 struct FormatF32 {
     using Block = float;
+    static constexpr int inputs_of_step = 1;
     static typename V::Floats load(const float* w) { return V::load_f32(w); }
 };
 template <class V>
 struct FormatF16 {
     using Block = uint16_t;
+    static constexpr int inputs_of_step = 2;
     static typename V::Floats load(const uint16_t* w) { return V::load_f16(w); }
 };
 template <class V>
 struct FormatBF16 {
     using Block = uint16_t;
+    static constexpr int inputs_of_step = 2;
     static typename V::Floats load(const uint16_t* w) { return V::load_bf16(w); }
 };
 
