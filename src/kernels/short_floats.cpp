@@ -14,28 +14,26 @@ namespace {
 
 constexpr int unit_inputs = 8, n_exponents = 16;
 
-// Four F16 or BF16 values, the first in the lowest bits.
-using Four = uint64_t;
-constexpr Four each(uint64_t v) { return v * 0x0001000100010001; }
-Four load_four(const std::byte* row, size_t i) {
-    Four v = 0;
-    if (row) std::memcpy(&v, row + 2 * i, sizeof v);
-    return v;
-}
+// Eight inputs of an output, in any of these forms.
+using Eight = uint16_t __attribute__((vector_size(16)));
+using Pairs = uint32_t __attribute__((vector_size(16)));
 
 uint32_t float_bits(BlockType type, uint16_t v) {
-    return type == BlockType::bf16 ? uint32_t{v} << 16 : std::bit_cast<uint32_t>(f16_to_f32(v));
+    if (type == BlockType::bf16) return uint32_t{v} << 16;
+    const uint32_t exponent = v & 0x7c00;
+    if (exponent == 0 || exponent == 0x7c00) return std::bit_cast<uint32_t>(f16_to_f32(v));
+    return ((v & 0x8000u) << 16) | (((v & 0x7fffu) << 13) + ((127 - 15) << 23));
 }
-bool fits(uint32_t bits, int base) {
+bool fits(uint32_t bits, uint16_t base) {
     const int code = static_cast<int>(bits >> 23 & 255) - base;
     return (bits & 0xffff) == 0 && code >= 0 && code < n_exponents;
 }
 
-// Looks at every 16th input of each row.
+// Looks at every 32nd input of each row.
 template <class F>
 void for_sample(BlockType type, PanelRows rows, size_t width, F&& f) {
     for (size_t o = 0; o < rows.size(); ++o)
-        for (size_t i = o; rows[o] && i < width; i += rows.size()) {
+        for (size_t i = 2 * o; rows[o] && i < width; i += 2 * rows.size()) {
             uint16_t v;
             std::memcpy(&v, rows[o] + 2 * i, sizeof v);
             f(float_bits(type, v));
@@ -44,7 +42,7 @@ void for_sample(BlockType type, PanelRows rows, size_t width, F&& f) {
 
 // The first of the 16 exponents that most weights of the panel have. Of windows that are as good in the sample, the second from below: some
 // weight is larger than all that were looked at, and of a bell's few are near 0.
-int best_base(BlockType type, PanelRows rows, size_t width) {
+uint16_t best_base(BlockType type, PanelRows rows, size_t width) {
     std::array<int, 257> below{};  // weights with a smaller exponent
     for_sample(type, rows, width, [&](uint32_t bits) { ++below[(bits >> 23 & 255) + 1]; });
     std::partial_sum(below.begin(), below.end(), below.begin());
@@ -52,28 +50,57 @@ int best_base(BlockType type, PanelRows rows, size_t width) {
     int best = 0;
     for (int base = 1; base <= 256 - n_exponents; ++base)
         if (in_window(base) > in_window(best)) best = base;
-    return best < 256 - n_exponents && in_window(best + 1) == in_window(best) ? best + 1 : best;
+    if (best < 256 - n_exponents && in_window(best + 1) == in_window(best)) ++best;
+    return static_cast<uint16_t>(best);
 }
 
-// As BF16, with false if that is not exact or a value is not normal.
-bool to_bf16(BlockType type, Four& v) {
-    if (type == BlockType::bf16) return true;
-    const Four exponent = v & each(0x7c00);
-    const bool finite = ((exponent + each(0x0400)) & each(0x8000)) == 0;
-    const bool normal = ((exponent + each(0x7c00)) & each(0x8000)) == each(0x8000);
-    const bool exact = (v & each(7)) == 0;
-    v = (v & each(0x8000)) + ((v & each(0x7fff)) >> 3) + each((127 - 15) << 7);
-    return finite && normal && exact;
+bool any(Eight v) {
+    uint64_t halves[2];
+    std::memcpy(halves, &v, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
 }
 
-// Codes and the other bits of four values, a byte in each 16 bits.
-struct Parts {
-    Four codes, rest;
+// Multiples of 2^-24 below 1024 * 2^-24, as the halves of floats.
+struct FloatHalves {
+    Eight upper, lower;
 };
-bool split(Four bf16, int base, Parts& parts) {
-    const Four code = (bf16 >> 7 & each(255)) + each(256) - each(static_cast<uint64_t>(base));
-    parts = {code & each(15), (bf16 >> 8 & each(128)) | (bf16 & each(127))};
-    return ((code ^ each(256)) & each(0x1f0)) == 0;
+FloatHalves halves_of_small(Eight multiple) {
+    using Ints = int32_t __attribute__((vector_size(16)));
+    using Floats = float __attribute__((vector_size(16)));
+    const auto to_float = [](Eight v) {
+        return reinterpret_cast<Eight>(__builtin_convertvector(reinterpret_cast<Ints>(v), Floats) * 0x1p-24f);
+    };
+    const Eight first = to_float(__builtin_shufflevector(multiple, Eight{}, 0, 8, 1, 8, 2, 8, 3, 8));
+    const Eight second = to_float(__builtin_shufflevector(multiple, Eight{}, 4, 8, 5, 8, 6, 8, 7, 8));
+    return {__builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15),
+            __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14)};
+}
+
+// Of F16 as BF16. Not zero in `wrong` is what has more bits than that, or is not finite.
+Eight bf16_of(Eight f16, Eight& wrong) {
+    const Eight exponent = f16 & 0x7c00, sign = f16 & 0x8000;
+    const auto small = reinterpret_cast<Eight>(exponent == 0);
+    wrong |= (f16 & 7 & ~small) | reinterpret_cast<Eight>(exponent == 0x7c00);
+    const Eight v = sign + ((f16 & 0x7fff) >> 3) + ((127 - 15) << 7);
+    if (!any(small)) return v;
+    const FloatHalves halves = halves_of_small(f16 & 0x3ff);
+    wrong |= halves.lower & small;
+    return (v & ~small) | ((sign | halves.upper) & small);
+}
+
+// Bytes, one in each 16 bits, of four outputs as two of the 16 bytes that `short_place` orders.
+struct Halves {
+    Eight inputs_0_to_3, inputs_4_to_7;
+};
+Halves place(const Eight (&bytes)[4]) {
+    Pairs pairs[4];  // the bytes of two inputs in the lower half of each
+    for (size_t o = 0; o < 4; ++o) {
+        const auto v = reinterpret_cast<Pairs>(bytes[o]);
+        pairs[o] = (v | v >> 8) & 0xffff;
+    }
+    const Pairs first = pairs[0] | pairs[1] << 16, second = pairs[2] | pairs[3] << 16;
+    return {reinterpret_cast<Eight>(__builtin_shufflevector(first, second, 0, 4, 1, 5)),
+            reinterpret_cast<Eight>(__builtin_shufflevector(first, second, 2, 6, 3, 7))};
 }
 
 class PanelWriter {
@@ -91,9 +118,9 @@ public:
     std::vector<Outlier> write() {
         constexpr size_t line = 32;  // inputs of a row in a cache line
         for (size_t k = 0; k < width_; k += line)
-            for (size_t o = 0; o < rows_.size(); ++o) {
-                __builtin_prefetch(rows_[o] + 2 * (rows_.size() * width_ + k));  // of the next panel, see packed_matrix.cpp
-                for (size_t i = k; i < std::min(k + line, width_); i += unit_inputs) write_unit(o, i);
+            for (size_t o = 0; o < rows_.size(); o += 4) {
+                for (size_t i = o; i < o + 4; ++i) __builtin_prefetch(rows_[i] + 2 * (rows_.size() * width_ + k));  // of the next panel
+                for (size_t i = k; i < std::min(k + line, width_); i += unit_inputs) write_four(o, i);
             }
         std::ranges::sort(outliers_, {}, &Outlier::at);
         if (!outliers_.empty()) outliers_.push_back(no_outlier);
@@ -101,46 +128,48 @@ public:
     }
 
 private:
-    void write_unit(size_t o, size_t input) {
-        const Parts first = parts_of(o, input), second = parts_of(o, input + 4);
+    // Eight inputs of four outputs.
+    void write_four(size_t o, size_t input) {
+        Eight codes[4], rest[4];
+        for (size_t i = 0; i < 4; ++i) {
+            const Eight v = bf16(o + i, input);
+            codes[i] = (v >> 7 & 255) - base_;
+            rest[i] = (v >> 8 & 0x80) | (v & 0x7f);
+        }
+        const Halves code = place(codes), other = place(rest);
         PanelShortUnit& unit = units_[input / unit_inputs];
-        store(unit.codes, o, first.codes | second.codes << 4);
-        store(unit.rest[0], o, first.rest);
-        store(unit.rest[1], o, second.rest);
-    }
-    static void store(uint8_t* line, size_t o, Four v) {
-        const Four pairs = v | v >> 8;
-        const auto first = static_cast<uint16_t>(pairs), second = static_cast<uint16_t>(pairs >> 32);
-        std::memcpy(line + short_place(o, 0), &first, sizeof first);
-        std::memcpy(line + short_place(o, 2), &second, sizeof second);
+        const Eight both = code.inputs_0_to_3 | code.inputs_4_to_7 << 4;
+        const size_t at = short_place(o, 0);
+        std::memcpy(unit.codes + at, &both, sizeof both);
+        std::memcpy(unit.rest[0] + at, &other.inputs_0_to_3, sizeof both);
+        std::memcpy(unit.rest[1] + at, &other.inputs_4_to_7, sizeof both);
     }
 
-    Parts parts_of(size_t o, size_t input) {
-        const Four source = load_four(rows_[o], input);
-        Four v = source;
-        Parts parts;
-        if (to_bf16(type_, v) && split(v, base_, parts)) return parts;
-        return rows_[o] ? parts_one_by_one(source, o, input) : Parts{};
+    // With one of the panel's exponents each.
+    Eight bf16(size_t o, size_t input) {
+        if (!rows_[o]) return Eight{} + static_cast<uint16_t>(base_ << 7);
+        Eight source, wrong{};
+        std::memcpy(&source, rows_[o] + 2 * input, sizeof source);
+        Eight v = type_ == BlockType::bf16 ? source : bf16_of(source, wrong);
+        wrong |= ((v >> 7 & 255) - base_) & static_cast<uint16_t>(~(n_exponents - 1));
+        if (any(wrong)) [[unlikely]]
+            take_out(source, wrong, v, o, input);
+        return v;
     }
-    // Values of F16 that are not normal there are normal in BF16, if it has all their bits.
-    Parts parts_one_by_one(Four source, size_t o, size_t input) {
-        Four fitting = 0;
-        for (size_t j = 0; j < 4; ++j) {
-            const uint32_t bits = float_bits(type_, static_cast<uint16_t>(source >> (16 * j)));
-            if (fits(bits, base_))
-                fitting |= Four{bits >> 16} << (16 * j);
-            else
-                outliers_.push_back({static_cast<uint32_t>(rows_.size() * (input + j) + o), std::bit_cast<float>(bits)});
+    void take_out(Eight source, Eight wrong, Eight& v, size_t o, size_t input) {
+        for (size_t i = 0; i < unit_inputs; ++i) {
+            if (wrong[i] == 0) continue;
+            const uint32_t bits = float_bits(type_, source[i]);
+            v[i] = static_cast<uint16_t>(fits(bits, base_) ? bits >> 16 : base_ << 7);
+            if (!fits(bits, base_))
+                outliers_.push_back({static_cast<uint32_t>(rows_.size() * (input + i) + o), std::bit_cast<float>(bits)});
         }
-        Parts parts;
-        split(fitting, base_, parts);
-        return parts;
     }
 
     BlockType type_;
     PanelRows rows_;
     size_t width_;
-    int base_;
+    uint16_t base_;
     PanelShortUnit* units_;
     std::vector<Outlier> outliers_;
 };
@@ -148,7 +177,7 @@ private:
 }  // namespace
 
 bool suits_short_floats(BlockType type, int n_outputs, int width, std::span<const std::byte> source) {
-    constexpr int panels_seen = 16, most_outliers = 256;  // one in so many; with each, 4 inputs of 16 outputs go through memory
+    constexpr int panels_seen = 4, most_outliers = 256;  // one in so many; with each, 4 inputs of 16 outputs go through memory
     if ((type != BlockType::f16 && type != BlockType::bf16) || width % short_inputs != 0) return false;
     const size_t stride = 2 * static_cast<size_t>(width);
     if (source.size() != stride * static_cast<size_t>(n_outputs)) return false;
@@ -157,7 +186,7 @@ bool suits_short_floats(BlockType type, int n_outputs, int width, std::span<cons
     for (int p = 0; p < n_panels; p += step) {
         std::array<const std::byte*, 16> rows;
         for (size_t o = 0; o < rows.size(); ++o) rows[o] = source.data() + (16 * static_cast<size_t>(p) + o) * stride;
-        const int base = best_base(type, rows, static_cast<size_t>(width));
+        const uint16_t base = best_base(type, rows, static_cast<size_t>(width));
         for_sample(type, rows, static_cast<size_t>(width), [&](uint32_t bits) { ++n, n_outliers += !fits(bits, base); });
     }
     return n > 0 && n_outliers * most_outliers <= n;
