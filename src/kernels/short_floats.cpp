@@ -119,7 +119,8 @@ public:
         constexpr size_t line = 32;  // inputs of a row in a cache line
         for (size_t k = 0; k < width_; k += line)
             for (size_t o = 0; o < rows_.size(); o += 4) {
-                for (size_t i = o; i < o + 4; ++i) __builtin_prefetch(rows_[i] + 2 * (rows_.size() * width_ + k));  // of the next panel
+                for (size_t i = o; i < o + 4; ++i)
+                    if (rows_[i]) __builtin_prefetch(rows_[i] + 2 * (rows_.size() * width_ + k));  // of the next panel
                 for (size_t i = k; i < std::min(k + line, width_); i += unit_inputs) write_four(o, i);
             }
         std::ranges::sort(outliers_, {}, &Outlier::at);
@@ -160,7 +161,7 @@ private:
         for (size_t i = 0; i < unit_inputs; ++i) {
             if (wrong[i] == 0) continue;
             const uint32_t bits = float_bits(type_, source[i]);
-            v[i] = static_cast<uint16_t>(fits(bits, base_) ? bits >> 16 : base_ << 7);
+            v[i] = static_cast<uint16_t>(fits(bits, base_) ? bits >> 16 : uint32_t{base_} << 7);
             if (!fits(bits, base_))
                 outliers_.push_back({static_cast<uint32_t>(rows_.size() * (input + i) + o), std::bit_cast<float>(bits)});
         }
@@ -178,7 +179,8 @@ private:
 
 bool suits_short_floats(BlockType type, int n_outputs, int width, std::span<const std::byte> source) {
     constexpr int panels_seen = 4, most_outliers = 256;  // one in so many; with each, 4 inputs of 16 outputs go through memory
-    if ((type != BlockType::f16 && type != BlockType::bf16) || width % short_inputs != 0) return false;
+    constexpr int widest = 1 << 20;                      // places in a panel are 32 bits
+    if ((type != BlockType::f16 && type != BlockType::bf16) || width % short_inputs != 0 || width > widest) return false;
     const size_t stride = 2 * static_cast<size_t>(width);
     if (source.size() != stride * static_cast<size_t>(n_outputs)) return false;
     const int n_panels = n_outputs / 16, step = std::max(n_panels / panels_seen, 1);

@@ -80,8 +80,8 @@ inline std::vector<std::byte> activations(const Kernels& kernels, Activation for
     return bytes;
 }
 
-inline PackedMatrix packed(BlockType type, int n_outputs, int width, std::span<const std::byte> source) {
-    PackedMatrix matrix(type, n_outputs, width);
+inline PackedMatrix packed(BlockType type, int n_outputs, int width, std::span<const std::byte> source, Packing packing = Packing::plain) {
+    PackedMatrix matrix(type, n_outputs, width, nullptr, packing);
     matrix.pack(source, 0, matrix.n_panels());
     return matrix;
 }

@@ -23,9 +23,7 @@ std::vector<std::byte> from_bf16(BlockType type, std::vector<float> values) {
 }
 
 PackedMatrix shortened(BlockType type, std::span<const std::byte> source) {
-    PackedMatrix matrix(type, n_outputs, width, nullptr, Packing::short_floats);
-    matrix.pack(source, 0, matrix.n_panels());
-    return matrix;
+    return testing::packed(type, n_outputs, width, source, Packing::short_floats);
 }
 
 size_t n_outliers(const PackedMatrix& matrix) {
