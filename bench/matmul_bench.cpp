@@ -1,6 +1,6 @@
 // Speed of one core: matmul tiles in GMAC/s (and, for one row, GB/s of weights read from memory), and the quantizers.
-// Names read matmul/<instruction set>/<weight type>/<width>/<rows>. Up to 16 rows, as in decoding, the weights rotate through 256 MB, far
-// beyond any cache.
+// Names read matmul/<instruction set>/<weight type>/<width>/<rows>; bf16_short is BF16 in 12 bits. Up to 16 rows, as in decoding, the
+// weights rotate through 256 MB, far beyond any cache.
 #include <benchmark/benchmark.h>
 #include <random>
 #include <vector>
@@ -19,7 +19,7 @@ std::vector<float> gaussian(size_t n) {
     return values;
 }
 
-PackedMatrix random_matrix(BlockType type, int n_outputs, int width) {
+PackedMatrix random_matrix(BlockType type, int n_outputs, int width, Packing packing) {
     // A few distinct rows are enough for the clock, and quick to quantize.
     constexpr size_t distinct = 16;
     const size_t n = static_cast<size_t>(width), stride = row_bytes(type, n);
@@ -30,7 +30,7 @@ PackedMatrix random_matrix(BlockType type, int n_outputs, int width) {
             quantize_row(type, values.data() + o * n, source.data() + o * stride, width);
         else
             std::copy_n(source.data() + o % distinct * stride, stride, source.data() + o * stride);
-    PackedMatrix matrix(type, n_outputs, width);
+    PackedMatrix matrix(type, n_outputs, width, nullptr, packing);
     matrix.pack(source, 0, matrix.n_panels());
     return matrix;
 }
@@ -53,6 +53,7 @@ constexpr int most_streams = 16;
 struct Shape {
     BlockType type;
     int width, rows;
+    Packing packing = Packing::plain;
 };
 
 void run_matmul(benchmark::State& state, const Kernels& kernels, Shape shape) {
@@ -60,7 +61,7 @@ void run_matmul(benchmark::State& state, const Kernels& kernels, Shape shape) {
     const size_t one_matrix = row_bytes(shape.type, static_cast<size_t>(shape.width)) * n_outputs;
     const size_t n_matrices = shape.rows <= most_streams ? (size_t{256} << 20) / one_matrix : 1;
     std::vector<PackedMatrix> weights;
-    for (size_t i = 0; i < n_matrices; ++i) weights.push_back(random_matrix(shape.type, n_outputs, shape.width));
+    for (size_t i = 0; i < n_matrices; ++i) weights.push_back(random_matrix(shape.type, n_outputs, shape.width, shape.packing));
     const Activation form = weights[0].activation();
     const std::vector<std::byte> x = activations(kernels, form, shape.rows, shape.width);
     std::vector<float> y(static_cast<size_t>(shape.rows) * n_outputs);
@@ -96,13 +97,17 @@ void register_benchmarks() {
                                    BlockType::iq4_nl, BlockType::f16,  BlockType::bf16, BlockType::f32};
     for (const Kernels* kernels : usable_kernels()) {
         const std::string isa(kernels->name);
-        for (const BlockType type : types)
+        const auto add_matmul = [&](BlockType type, Packing packing) {
             for (const int rows : {1, 2, 4, 8, 16, 64, 512}) {
-                const std::string name = "matmul/" + isa + "/" + std::string(info(type).name) + "/1024/" + std::to_string(rows);
+                const std::string held = packing == Packing::short_floats ? "_short" : "";
+                const std::string name = "matmul/" + isa + "/" + std::string(info(type).name) + held + "/1024/" + std::to_string(rows);
                 benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-                    run_matmul(state, *kernels, {type, 1024, rows});
+                    run_matmul(state, *kernels, {type, 1024, rows, packing});
                 });
             }
+        };
+        for (const BlockType type : types) add_matmul(type, Packing::plain);
+        add_matmul(BlockType::bf16, Packing::short_floats);
         benchmark::RegisterBenchmark(("quantize/" + isa + "/q8_0").c_str(),
                                      [=](benchmark::State& state) { run_quantize(state, *kernels, Activation::q8_0); });
         benchmark::RegisterBenchmark(("quantize/" + isa + "/q8_k").c_str(),
