@@ -108,12 +108,11 @@ int SyntheticModel::row_exponent(size_t i, uint64_t row) const {
     return exponent;
 }
 
-// Values of F16 are such of BF16, too, for that is what the checkpoints of these models are in.
 std::span<const std::byte> SyntheticModel::pool(BlockType type, int exponent) {
     auto& blocks = pools_[{type, exponent}];
     if (blocks.empty()) {
         std::vector<float> scaled(values_);
-        for (float& v : scaled) v = std::ldexp(type == BlockType::f16 ? bf16_to_f32(f32_to_bf16(v)) : v, exponent);
+        for (float& v : scaled) v = std::ldexp(v, exponent);
         blocks.resize(row_bytes(type, scaled.size()));
         quantize_row(type, scaled.data(), blocks.data(), static_cast<int>(scaled.size()));
     }

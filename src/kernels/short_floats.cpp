@@ -178,7 +178,7 @@ private:
 }  // namespace
 
 bool suits_short_floats(BlockType type, int n_outputs, int width, std::span<const std::byte> source) {
-    constexpr int panels_seen = 4, most_outliers = 256;  // one in so many; with each, 4 inputs of 16 outputs go through memory
+    constexpr int panels_seen = 4, most_outliers = 256;  // one in so many; each is a branch that nobody foresees
     constexpr int widest = 1 << 20;                      // places in a panel are 32 bits
     if ((type != BlockType::f16 && type != BlockType::bf16) || width % short_inputs != 0 || width > widest) return false;
     const size_t stride = 2 * static_cast<size_t>(width);

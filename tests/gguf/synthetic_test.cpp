@@ -55,14 +55,6 @@ TEST(Synthetic, AQuantizedModelIsTheF32ModelQuantized) {
     }
 }
 
-TEST(Synthetic, F16HoldsWhatACheckpointInBF16Held) {
-    const std::string text = tiny("f16", 3);
-    const File file = File::parse(kylin::testing::as_bytes(text));
-    const Tensor& tensor = *file.find_tensor("blk.0.attn_q.weight");
-    ASSERT_EQ(tensor.type, BlockType::f16);
-    for (const float v : row_of(tensor, 0)) ASSERT_EQ(v, bf16_to_f32(f32_to_bf16(v)));
-}
-
 TEST(Synthetic, HasWhatMakesFaultsVisible) {
     const std::string text = tiny("f32", 1);
     const File file = File::parse(kylin::testing::as_bytes(text));
