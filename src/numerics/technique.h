@@ -6,7 +6,17 @@
 
 namespace kylin {
 
-enum class Technique : uint8_t { tiles, attention_tiles, shared_inputs, shared_regions, small_pieces, last_logits, spinning, pinning, short_floats };
+enum class Technique : uint8_t {
+    tiles,
+    attention_tiles,
+    shared_inputs,
+    shared_regions,
+    small_pieces,
+    last_logits,
+    spinning,
+    pinning,
+    short_floats
+};
 
 struct TechniqueInfo {
     Technique technique;
