@@ -23,10 +23,15 @@ double least_seconds(int runs, const std::function<void()>& work) {
     return least;
 }
 
+// Fetches so many words ahead, if any: some processors read faster when they are told to, others when they are not.
+template <size_t words_ahead>
 uint64_t sum_words(const uint64_t* words, size_t n) {
+    constexpr int second_level = 2;
     uint64_t sums[8] = {};
-    for (size_t i = 0; i + 8 <= n; i += 8)
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        if constexpr (words_ahead > 0) __builtin_prefetch(words + i + words_ahead, 0, second_level);
         for (size_t lane = 0; lane < 8; ++lane) sums[lane] += words[i + lane];
+    }
     uint64_t total = 0;
     for (const uint64_t s : sums) total += s;
     return total;
@@ -38,12 +43,15 @@ double measure_read_bandwidth(ThreadPool& pool) {
     constexpr size_t words = size_t{64} << 20, words_per_task = size_t{1} << 17;  // 512 MiB in pieces of 1 MiB
     std::vector<uint64_t> memory(words, 1);
     std::vector<uint64_t> sums(words / words_per_task);
-    const double seconds = least_seconds(5, [&] {
+    const auto read_all = [&](auto sum) {
         pool.run(static_cast<int>(sums.size()), [&](int i) {
             const auto task = static_cast<size_t>(i);
-            sums[task] = sum_words(memory.data() + task * words_per_task, words_per_task);
+            sums[task] = sum(memory.data() + task * words_per_task, words_per_task);
         });
-    });
+    };
+    constexpr size_t words_ahead = 1024;
+    const double seconds =
+        std::min(least_seconds(5, [&] { read_all(sum_words<0>); }), least_seconds(5, [&] { read_all(sum_words<words_ahead>); }));
     // The sums are used, so that the reads cannot be left out.
     const bool read = std::ranges::all_of(sums, [](uint64_t s) { return s == words_per_task; });
     return read ? static_cast<double>(words * sizeof(uint64_t)) / seconds : 0;
