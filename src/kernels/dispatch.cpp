@@ -5,6 +5,8 @@
 #include <cpuid.h>
 #endif
 
+#include <utility>
+
 #include "base/error.h"
 #ifdef __aarch64__
 #include <sys/auxv.h>
@@ -48,7 +50,10 @@ size_t activation_bytes(Activation form, int width) {
 std::vector<const Kernels*> usable_kernels() {
     std::vector<const Kernels*> tables;
 #ifdef __x86_64__
-    if (runs_avx512()) tables.push_back(&avx512_kernels);
+    if (runs_avx512()) {
+        tables = {&avx512_kernels, &avx512_intel_kernels};
+        if (__builtin_cpu_is("intel")) std::swap(tables[0], tables[1]);
+    }
     if (runs_avx2()) tables.push_back(&avx2_kernels);
 #elif defined(__aarch64__)
     if (runs_neon_i8mm()) tables.push_back(&neon_i8mm_kernels);

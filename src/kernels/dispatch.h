@@ -8,6 +8,7 @@ extern const Kernels scalar_kernels;
 #ifdef __x86_64__
 extern const Kernels avx2_kernels;
 extern const Kernels avx512_kernels;
+extern const Kernels avx512_intel_kernels;
 #elif defined(__aarch64__)
 extern const Kernels neon_kernels;
 extern const Kernels neon_i8mm_kernels;

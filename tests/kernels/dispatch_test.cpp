@@ -18,7 +18,11 @@ TEST(Dispatch, ListsScalarLastAndSelectsTheFirst) {
 TEST(Dispatch, OffersWhatTheCpuHas) {
 #ifdef __x86_64__
     std::vector<std::string_view> expected;
-    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) expected.push_back("avx512");
+    if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) {
+        const bool is_intel = __builtin_cpu_is("intel");
+        expected.push_back(is_intel ? "avx512_intel" : "avx512");
+        expected.push_back(is_intel ? "avx512" : "avx512_intel");
+    }
     if (__builtin_cpu_supports("avx2")) expected.push_back("avx2");
     expected.push_back("scalar");
     std::vector<std::string_view> names;

@@ -29,7 +29,10 @@ struct SuperBlocks {
     using Row = ActivationQ8_K;
     static constexpr int inputs = 256, inputs_of_step = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
-    static_assert(Format::groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
+    // Of 16 inputs, where a sum of them is small enough for an instruction that V has for such.
+    static constexpr bool short_sums = requires { &V::add_scaled_short; } && 4 * V::products * Format::max * q8_max <= INT16_MAX;
+    static constexpr int groups_per_sum = short_sums ? 4 : Format::groups_per_sum;
+    static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -67,16 +70,23 @@ private:
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, low[p], high[p]);
             dot_groups<V>(dot, low, high, x, 32 * s + 4 * i, 32 * s + 16 + 4 * i);
-            if ((2 * i + 2) % Format::groups_per_sum != 0) continue;
+            if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
             for (size_t p = 0; p < P; ++p) {
                 const typename V::Scales scale = V::scales(w[p]->scales[s] + w[p].o);
                 for (size_t c = 0; c < C; ++c) {
-                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale);
+                    isum[p][c] = add_scaled(isum[p][c], dot[p][c], scale);
                     dot[p][c] = V::zero_sums();
                 }
             }
         }
+    }
+
+    static typename V::Ints add_scaled(typename V::Ints total, typename V::Sums sums, typename V::Scales scale) {
+        if constexpr (short_sums)
+            return V::add_scaled_short(total, sums, scale);
+        else
+            return V::add_scaled(total, sums, scale);
     }
 
     static typename V::Ints sum_mins(Weights<Block> w, const ActivationQ8_K& x) {
