@@ -331,7 +331,7 @@ void add_bench(CLI::App& app) {
     bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step (default: each engine's own, 256 and 512)")
         ->check(CLI::Range(1, 8192));
     bench->add_option("--kv", settings->kv, "KV cache type, of both engines")->check(CLI::IsMember(kv_type_names))->capture_default_str();
-    bench->add_option("--isa", settings->isa, "Kernels to use: avx512_intel, avx512, avx2, scalar (default: the best)");
+    bench->add_option("--isa", settings->isa, "Kernels to use: avx512_intel, avx512, avx_vnni, avx2, scalar (default: the best)");
     auto* against = bench->add_option("--against", settings->against, "Run this in turn and print the ratio: llama.cpp, or kylin altered")
                         ->check(CLI::IsMember({"llama.cpp", "kylin"}));
     std::vector<std::string> names;

@@ -72,7 +72,8 @@ void SessionOptions::add_to(CLI::App& command) {
         ->check(CLI::IsMember(kv_type_names))
         ->capture_default_str()
         ->group(group);
-    command.add_option("--isa", isa, "Kernels of the fast numerics: avx512_intel, avx512, avx2, scalar (default: the best)")->group(group);
+    command.add_option("--isa", isa, "Kernels of the fast numerics: avx512_intel, avx512, avx_vnni, avx2, scalar (default: the best)")
+        ->group(group);
 }
 
 Session::Session(const SessionOptions& options)

@@ -7,6 +7,7 @@ namespace kylin {
 extern const Kernels scalar_kernels;
 #ifdef __x86_64__
 extern const Kernels avx2_kernels;
+extern const Kernels avx_vnni_kernels;
 extern const Kernels avx512_kernels;
 extern const Kernels avx512_intel_kernels;
 #elif defined(__aarch64__)

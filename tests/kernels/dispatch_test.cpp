@@ -1,5 +1,6 @@
 // The choice of a table: best first, scalar last, each one complete, and the named one or an error.
 #include <cstdlib>
+#include <fstream>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -15,6 +16,16 @@ TEST(Dispatch, ListsScalarLastAndSelectsTheFirst) {
     EXPECT_EQ(&select_kernels(), tables.front());
 }
 
+#ifdef __x86_64__
+// As the kernel of the system lists it: a flag that this compiler may not know by name.
+bool has_flag(const std::string& flag) {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string word; info >> word;)
+        if (word == flag) return true;
+    return false;
+}
+#endif
+
 TEST(Dispatch, OffersWhatTheCpuHas) {
 #ifdef __x86_64__
     std::vector<std::string_view> expected;
@@ -23,6 +34,7 @@ TEST(Dispatch, OffersWhatTheCpuHas) {
         expected.push_back(is_intel ? "avx512_intel" : "avx512");
         expected.push_back(is_intel ? "avx512" : "avx512_intel");
     }
+    if (has_flag("avx_vnni")) expected.push_back("avx_vnni");
     if (__builtin_cpu_supports("avx2")) expected.push_back("avx2");
     expected.push_back("scalar");
     std::vector<std::string_view> names;

@@ -52,7 +52,8 @@ def product_loops(body):
             if products > 0:
                 loops.append((first, i, products))
     for a, b, products in loops:
-        if products >= MANY and not any((c, d) != (a, b) and a <= c and d <= b for c, d, _ in loops):
+        # By where the other ends: a compiler may enter it in its middle, and so begin the outer one there.
+        if products >= MANY and not any((c, d) != (a, b) and a <= d <= b for c, d, _ in loops):
             yield products, body[a:b + 1]
 
 

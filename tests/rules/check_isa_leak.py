@@ -20,7 +20,7 @@ DOTPROD = re.compile(r"\t([su]dot|cas[a-z]*|swp[a-z]*|(ld|st)(add|clr|eor|set)[a
 I8MM = re.compile(r"\t([su]mmla|us(mmla|dot)|sudot)\t")
 # Of each table's object, and under None of all others: what it may not hold.
 FORBIDDEN = {
-    "x86_64": {None: AVX, "avx2": AVX512, "avx512": None, "avx512_intel": None},
+    "x86_64": {None: AVX, "avx2": AVX512, "avx_vnni": AVX512, "avx512": None, "avx512_intel": None},
     "aarch64": {None: re.compile(f"{DOTPROD.pattern}|{I8MM.pattern}"), "neon": I8MM, "neon_i8mm": None},
 }
 

@@ -1,0 +1,66 @@
+// The kernels for AVX2 with AVX-VNNI (Alder Lake and later, Zen 5): exact int32 dot products of bytes. Figures are of a Xeon (Emerald
+// Rapids), two cores, GMAC/s, those of AVX2 first: 256 rows of Q8_0 104 and 234, of Q6_K 117 and 176, of Q4_K 206 and 224.
+#include "kernels/dispatch.h"
+#include "kernels/isa/x86_lanes.h"
+#include "kernels/recipes/attention.h"
+#include "kernels/recipes/matmul.h"
+#include "kernels/recipes/quantize.h"
+#include "kernels/recipes/rows.h"
+
+namespace kylin {
+namespace {
+
+struct AvxVnni : X86Lanes {
+    using Sums = Ints;
+    static constexpr int products = 4;
+    static constexpr int sum_max = INT32_MAX;
+    static constexpr int unsigned_max = 255;
+    // More rows than 3 do not fit the registers, but 4 are as fast: 8 rows of Q4_K 218 and 227.
+    static constexpr size_t byte_vectors = 2, byte_rows = 4, float_vectors = 2, float_rows = 4;
+    // 256 rows of Q5_K 170 and 224, 16 rows of Q5_0 171 and 203; 12 rows of Q8_0 would lose some.
+    static constexpr int rows_to_unpack(Unpacking u) { return u == Unpacking::assemble ? 8 : 24; }
+    // As Avx512Intel.
+    static constexpr size_t bytes_ahead(size_t) { return 9472; }
+    static constexpr int locality = 2;
+
+    static Bytes flip_sign_bits(Bytes v) { return _mm256_xor_si256(v, splat_byte(-128)); }
+
+    static Sums zero_sums() { return zero_ints(); }
+    // Column c of the sums of P vectors, with 4 inputs.
+    template <size_t P, size_t C>
+    static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
+        const Bytes inputs = splat4(x);
+        for (size_t p = 0; p < P; ++p) sums[p][c] = _mm256_dpbusd_avx_epi32(sums[p][c], w[p], inputs);
+    }
+    static Ints dot_pairs(Ints total, Pairs a, Pairs b) { return _mm256_dpwssd_avx_epi32(total, a, b); }
+
+    using Scales = Ints;
+    static Scales scales(const uint8_t* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+    // The first or the second of every pair.
+    static Scales alternate_scales(const void* pairs, int which) {
+        const Pairs v = pairs_s8(pairs);
+        return _mm256_srai_epi32(which ? v : _mm256_slli_epi32(v, 16), 16);
+    }
+    static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm256_add_epi32(total, _mm256_mullo_epi32(sums, scale)); }
+    // Of sums that fit in int16, the lower halves of lanes.
+    static Ints add_scaled_short(Ints total, Sums sums, Scales scale) { return _mm256_dpwssd_avx_epi32(total, sums, scale); }
+    static Ints add_sums(Ints total, Sums sums) { return _mm256_add_epi32(total, sums); }
+};
+
+}  // namespace
+
+const Kernels avx_vnni_kernels = {
+    .name = "avx_vnni",
+    .quantize_q8_0 = quantize_q8_0<X86Lanes>,
+    .quantize_q8_k = quantize_q8_k<X86Lanes>,
+    .matmul = matmul<AvxVnni>,
+    .rms_norm = rms_norm<X86Lanes>,
+    .rope = rope<X86Lanes>,
+    .silu_mul = silu_mul<X86Lanes>,
+    .add = add<X86Lanes>,
+    .find_peaks = find_peaks<X86Lanes>,
+    .store_kv = store_kv<X86Lanes, quantize_q8_0<X86Lanes>>,
+    .attend = attend<X86Lanes>,
+};
+
+}  // namespace kylin
