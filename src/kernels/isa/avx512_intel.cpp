@@ -11,9 +11,9 @@ namespace kylin {
 namespace {
 
 struct Avx512Intel : Avx512 {
-    // Nothing is free beside the products, so many rows share what was unpacked once: 256 rows of Q4_K 356 and 416, of Q6_K 255 and 320, of
-    // Q4_0 328 and 380. 16 rows gain nothing.
-    static constexpr int rows_to_unpack(Unpacking) { return 24; }
+    // Nothing is free beside the products, so more rows than a tile has share what was unpacked once: 256 rows of Q4_K 356 and 416, of Q6_K
+    // 255 and 320, of Q4_0 328 and 380. Two tiles of what is only split would lose some.
+    static constexpr int rows_to_unpack(Unpacking u) { return u == Unpacking::assemble ? 9 : 17; }
     static void store_bytes(void* p, Bytes v) { _mm512_storeu_si512(p, v); }
 
     // The processor alone reads less than memory can give: one row of Q4_K from memory 36 and 45, of Q6_K 20 and 32.

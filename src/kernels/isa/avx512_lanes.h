@@ -115,6 +115,12 @@ struct Avx512 {
     static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm512_add_epi32(total, _mm512_mullo_epi32(sums, scale)); }
     static Ints add_sums(Ints total, Sums sums) { return _mm512_add_epi32(total, sums); }
 
+    // As X86Floats.
+    static float sum(Floats a) { return X86Floats::sum(_mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))); }
+    static float largest_of(Floats a) {
+        return X86Floats::largest_of(_mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1)));
+    }
+
 private:
     static Bytes splat4(const void* p) {
         int v;

@@ -20,7 +20,7 @@ double sum_of_squares(const float* x, int n) {
     double all[16];
     V::store_squares(all, low);
     V::store_squares(all + 8, high);
-    return fold_sum(all, 16);
+    return fold_sum<16>(all);
 }
 
 // scale = float(1 / sqrt(mean + eps)), the mean in double; y = (x * scale) * weight in float: three roundings per value.

@@ -241,6 +241,18 @@ struct X86Floats {
         _mm256_storeu_pd(p + 4, sum.high);
     }
 
+    // The trees of sum_lanes and max_lanes, in registers.
+    static float sum(Floats a) {
+        const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    }
+    static float largest_of(Floats a) {
+        const __m128 four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    }
+
 private:
     static __m256i first_ints(int n) { return _mm256_cmpgt_epi32(splat_int(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 };
@@ -254,28 +266,37 @@ template <class V, class Vector>
     if (i < n) vector(i, n - i);
 }
 
-// The fixed trees: lanes are folded in halves, lane i with lane i + half. V::lanes values are read from `lane`, which is overwritten.
-template <class T>
-T fold_sum(T* lane, int n) {
-    for (int half = n / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-    return lane[0];
+// The fixed trees: lanes are folded in halves, lane i with lane i + half. n values are read from `lane`, which is overwritten. The number
+// is known to the compiler, which else makes loops of vectors, each with a beginning and an end, of a few values.
+template <int n, class T, class Combine>
+T fold(T* lane, Combine combine) {
+    if constexpr (n == 1) {
+        return lane[0];
+    } else {
+        for (int i = 0; i < n / 2; ++i) lane[i] = combine(lane[i], lane[i + n / 2]);
+        return fold<n / 2>(lane, combine);
+    }
+}
+
+template <int n, class T>
+T fold_sum(T* lane) {
+    return fold<n>(lane, [](T a, T b) { return a + b; });
 }
 
 template <class V>
 float sum_lanes(typename V::Floats a) {
+    if constexpr (requires { V::sum(a); }) return V::sum(a);
     float lane[V::lanes];
     V::store(lane, a);
-    return fold_sum(lane, V::lanes);
+    return fold_sum<V::lanes>(lane);
 }
 
 template <class V>
 float max_lanes(typename V::Floats a) {
+    if constexpr (requires { V::largest_of(a); }) return V::largest_of(a);
     float lane[V::lanes];
     V::store(lane, a);
-    for (int half = V::lanes / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
-    return lane[0];
+    return fold<V::lanes>(lane, [](float x, float y) { return x > y ? x : y; });
 }
 
 }  // namespace
