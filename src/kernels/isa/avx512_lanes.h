@@ -50,7 +50,12 @@ struct Avx512 {
     static Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
 
     static Ints zero_ints() { return _mm512_setzero_si512(); }
-    static Ints splat_int(int32_t x) { return _mm512_set1_epi32(x); }
+    // As X86Floats: clang 14 makes two more instructions of it for a row and block of Q8_0.
+    static Ints splat_int(int32_t x) {
+        Ints v = _mm512_set1_epi32(x);
+        asm("" : "+v"(v));
+        return v;
+    }
     static Ints bits(Floats a) { return _mm512_castps_si512(a); }
     static Floats from_bits(Ints a) { return _mm512_castsi512_ps(a); }
     static Ints add_ints(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
