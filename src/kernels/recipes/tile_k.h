@@ -21,6 +21,11 @@ static_assert(int64_t{256} * 3 * 16 * q8_max * 15 < INT32_MAX);
 // 8 lanes with a share of 32 inputs each, as other engines sum them, would even be exact in F32.
 static_assert(int64_t{32} * 32 * q8_max * 128 < (1 << 24));
 
+template <class V>
+concept ScalesShortSums = requires {
+    &V::add_scaled_short;
+};
+
 // What Q4_K and Q5_K share. Format: Block, max (largest quant), groups_per_sum and weights(block, sub-block, pair, low, high).
 template <class V, class Format>
 struct SuperBlocks {
@@ -29,8 +34,8 @@ struct SuperBlocks {
     using Row = ActivationQ8_K;
     static constexpr int inputs = 256, inputs_of_step = 32;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
-    // Of 16 inputs, where a sum of them is small enough for an instruction that V has for such.
-    static constexpr bool short_sums = requires { &V::add_scaled_short; } && 4 * V::products * Format::max * q8_max <= INT16_MAX;
+    // Of 16 inputs, if a sum of them fits in int16 and V has an instruction for such.
+    static constexpr bool short_sums = ScalesShortSums<V> && 4 * V::products * Format::max * q8_max <= INT16_MAX;
     static constexpr int groups_per_sum = short_sums ? 4 : Format::groups_per_sum;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
