@@ -1,5 +1,5 @@
-// The same for Intel's processors, compiled for their pace. All their 512-bit instructions share two pipes, and a product of int32 takes
-// one twice; an AMD processor has four, of which two multiply. Figures are of a Xeon (Emerald Rapids), two cores, GMAC/s.
+// The kernels of avx512.cpp for Intel's processors, compiled for their pace. All their 512-bit instructions share two pipes, and a product
+// of int32 takes one twice; an AMD processor has four, of which two multiply. Figures are of a Xeon (Emerald Rapids), two cores, GMAC/s.
 #include "kernels/dispatch.h"
 #include "kernels/isa/avx512_lanes.h"
 #include "kernels/recipes/attention.h"
