@@ -12,13 +12,17 @@
 namespace kylin::cli {
 namespace {
 
-// The best of a few runs: a limit is what the machine can do when nothing disturbs it.
-double least_seconds(int runs, const std::function<void()>& work) {
+// The best of many runs: a limit is what the machine can do when nothing disturbs it, and a neighbour may do so for a tenth of a second.
+double least_seconds(const std::function<void()>& work) {
+    using Clock = std::chrono::steady_clock;
+    constexpr int runs = 5;
+    constexpr std::chrono::milliseconds enough{300};
     double least = 1e30;
-    for (int i = 0; i < runs; ++i) {
-        const auto start = std::chrono::steady_clock::now();
+    const auto begin = Clock::now();
+    for (int i = 0; i < runs || Clock::now() - begin < enough; ++i) {
+        const auto start = Clock::now();
         work();
-        least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        least = std::min(least, std::chrono::duration<double>(Clock::now() - start).count());
     }
     return least;
 }
@@ -51,7 +55,7 @@ double measure_read_bandwidth(ThreadPool& pool) {
     };
     constexpr size_t words_ahead = 1024;
     const double seconds =
-        std::min(least_seconds(5, [&] { read_all(sum_words<0>); }), least_seconds(5, [&] { read_all(sum_words<words_ahead>); }));
+        std::min(least_seconds([&] { read_all(sum_words<0>); }), least_seconds([&] { read_all(sum_words<words_ahead>); }));
     // The sums are used, so that the reads cannot be left out.
     const bool read = std::ranges::all_of(sums, [](uint64_t s) { return s == words_per_task; });
     return read ? static_cast<double>(words * sizeof(uint64_t)) / seconds : 0;
@@ -86,7 +90,7 @@ double measure_matmul(ThreadPool& pool, const Kernels& kernels, BlockType type) 
     }
     const int n_threads = pool.n_threads();
     std::vector<std::vector<float>> y(static_cast<size_t>(n_threads), std::vector<float>(n_outputs * n_rows));
-    const double seconds = least_seconds(5, [&] {
+    const double seconds = least_seconds([&] {
         pool.run(n_threads, [&](int thread) {
             for (int i = 0; i < repeats; ++i)
                 kernels.matmul({.weights = &weights,
