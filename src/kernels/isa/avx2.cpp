@@ -1,10 +1,7 @@
 // The kernels for AVX2 with FMA and F16C (Haswell, Zen and later). Bytes are multiplied in pairs, with int16 sums.
 #include "kernels/dispatch.h"
 #include "kernels/isa/x86_lanes.h"
-#include "kernels/recipes/attention.h"
-#include "kernels/recipes/matmul.h"
-#include "kernels/recipes/quantize.h"
-#include "kernels/recipes/rows.h"
+#include "kernels/recipes/table.h"
 
 namespace kylin {
 namespace {
@@ -87,18 +84,6 @@ struct Avx2 : X86Lanes {
 
 }  // namespace
 
-const Kernels avx2_kernels = {
-    .name = "avx2",
-    .quantize_q8_0 = quantize_q8_0<Avx2>,
-    .quantize_q8_k = quantize_q8_k<Avx2>,
-    .matmul = matmul<Avx2>,
-    .rms_norm = rms_norm<Avx2>,
-    .rope = rope<Avx2>,
-    .silu_mul = silu_mul<Avx2>,
-    .add = add<Avx2>,
-    .find_peaks = find_peaks<Avx2>,
-    .store_kv = store_kv<Avx2, quantize_q8_0<Avx2>>,
-    .attend = attend<Avx2>,
-};
+constinit const Kernels avx2_kernels = table_of<Avx2, Avx2>("avx2");
 
 }  // namespace kylin

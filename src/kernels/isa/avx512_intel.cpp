@@ -2,10 +2,7 @@
 // of int32 takes one twice; an AMD processor has four, of which two multiply. Figures are of a Xeon (Emerald Rapids), two cores, GMAC/s.
 #include "kernels/dispatch.h"
 #include "kernels/isa/avx512_lanes.h"
-#include "kernels/recipes/attention.h"
-#include "kernels/recipes/matmul.h"
-#include "kernels/recipes/quantize.h"
-#include "kernels/recipes/rows.h"
+#include "kernels/recipes/table.h"
 
 namespace kylin {
 namespace {
@@ -25,18 +22,6 @@ struct Avx512Intel : Avx512 {
 
 }  // namespace
 
-const Kernels avx512_intel_kernels = {
-    .name = "avx512_intel",
-    .quantize_q8_0 = quantize_q8_0<X86Lanes>,
-    .quantize_q8_k = quantize_q8_k<X86Lanes>,
-    .matmul = matmul<Avx512Intel>,
-    .rms_norm = rms_norm<X86Lanes>,
-    .rope = rope<X86Lanes>,
-    .silu_mul = silu_mul<Avx512>,
-    .add = add<X86Lanes>,
-    .find_peaks = find_peaks<X86Lanes>,
-    .store_kv = store_kv<X86Lanes, quantize_q8_0<X86Lanes>>,
-    .attend = attend<Avx512>,
-};
+constinit const Kernels avx512_intel_kernels = table_of<Avx512Intel, X86Lanes, Avx512>("avx512_intel");
 
 }  // namespace kylin

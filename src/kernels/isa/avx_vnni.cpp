@@ -2,10 +2,7 @@
 // Rapids), two cores, GMAC/s, those of AVX2 first: 256 rows of Q8_0 104 and 234, of Q6_K 117 and 176, of Q4_K 206 and 224.
 #include "kernels/dispatch.h"
 #include "kernels/isa/x86_lanes.h"
-#include "kernels/recipes/attention.h"
-#include "kernels/recipes/matmul.h"
-#include "kernels/recipes/quantize.h"
-#include "kernels/recipes/rows.h"
+#include "kernels/recipes/table.h"
 
 namespace kylin {
 namespace {
@@ -49,18 +46,6 @@ struct AvxVnni : X86Lanes {
 
 }  // namespace
 
-const Kernels avx_vnni_kernels = {
-    .name = "avx_vnni",
-    .quantize_q8_0 = quantize_q8_0<X86Lanes>,
-    .quantize_q8_k = quantize_q8_k<X86Lanes>,
-    .matmul = matmul<AvxVnni>,
-    .rms_norm = rms_norm<X86Lanes>,
-    .rope = rope<X86Lanes>,
-    .silu_mul = silu_mul<X86Lanes>,
-    .add = add<X86Lanes>,
-    .find_peaks = find_peaks<X86Lanes>,
-    .store_kv = store_kv<X86Lanes, quantize_q8_0<X86Lanes>>,
-    .attend = attend<X86Lanes>,
-};
+constinit const Kernels avx_vnni_kernels = table_of<AvxVnni, X86Lanes>("avx_vnni");
 
 }  // namespace kylin

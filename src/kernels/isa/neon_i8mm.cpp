@@ -2,10 +2,7 @@
 // with two rows, eight inputs each, twice as many products as the dot product. Nothing but matmul differs from neon.cpp.
 #include "kernels/dispatch.h"
 #include "kernels/isa/neon_lanes.h"
-#include "kernels/recipes/attention.h"
-#include "kernels/recipes/matmul.h"
-#include "kernels/recipes/quantize.h"
-#include "kernels/recipes/rows.h"
+#include "kernels/recipes/table.h"
 
 namespace kylin {
 namespace {
@@ -50,18 +47,6 @@ struct NeonI8mm : Neon {
 
 }  // namespace
 
-const Kernels neon_i8mm_kernels = {
-    .name = "neon_i8mm",
-    .quantize_q8_0 = quantize_q8_0<Neon>,
-    .quantize_q8_k = quantize_q8_k<Neon>,
-    .matmul = matmul<NeonI8mm>,
-    .rms_norm = rms_norm<Neon>,
-    .rope = rope<Neon>,
-    .silu_mul = silu_mul<Neon>,
-    .add = add<Neon>,
-    .find_peaks = find_peaks<Neon>,
-    .store_kv = store_kv<Neon, quantize_q8_0<Neon>>,
-    .attend = attend<Neon>,
-};
+constinit const Kernels neon_i8mm_kernels = table_of<NeonI8mm, Neon>("neon_i8mm");
 
 }  // namespace kylin
