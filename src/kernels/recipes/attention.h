@@ -284,7 +284,7 @@ public:
             while (queries_[begin_].n_keys <= page * block) ++begin_;
             for (size_t t = begin_; t < n_; ++t) n_keys_[t] = least(queries_[t].n_keys - page * block, block);
             score(task_.k_pages[page], task_.v_pages[page]);
-            for (size_t t = begin_; t < n_; ++t) soften(queries_[t], scores_[t], n_keys_[t]);
+            soften();
             add_values(task_.v_pages[page], task_.k_pages[page + 1 < n_pages ? page + 1 : page]);
         }
         for (size_t t = 0; t < n_; ++t) {
@@ -300,7 +300,7 @@ private:
         size_t n_keys;
         float max, sum;
     };
-    static constexpr size_t block = kv_block, direct_queries = 6;
+    static constexpr size_t block = kv_block, direct_queries = 6, softened_queries = 16;
     static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
     // Not far beyond the last key of a query; soften() drops what it does not attend to.
@@ -337,34 +337,60 @@ private:
 
     // Scores become exponentials relative to the largest score so far; what was summed before is scaled to it. Of a page that is mostly
     // empty only the beginning is looked at: all else would become, and add, zeros.
-    void soften(Query& query, float* scores, size_t n_keys) {
-        if (n_keys <= block / 4) return soften_first<block / 4>(query, scores, n_keys);
-        if (n_keys <= block / 2) return soften_first<block / 2>(query, scores, n_keys);
-        soften_first<block>(query, scores, n_keys);
+    void soften() {
+        for (size_t t = begin_; t < n_; t += softened_queries) {
+            const size_t end = least(t + softened_queries, n_), n_keys = n_keys_[end - 1];
+            if (n_keys <= block / 4)
+                soften_first<block / 4>(t, end);
+            else if (n_keys <= block / 2)
+                soften_first<block / 2>(t, end);
+            else
+                soften_first<block>(t, end);
+        }
     }
 
+    // The steps of one query wait for each other, most of all where its lanes are folded: several queries take each step together.
     template <size_t n_slots>
-    void soften_first(Query& query, float* scores, size_t n_keys) {
-        constexpr size_t lanes = V::lanes, n_vectors = n_slots / lanes;
-        typename V::Floats s[n_vectors];
-        const typename V::Floats scale = V::splat(task_.scale), absent = V::splat(-__builtin_inff());
-        for (size_t v = 0; v < n_vectors; ++v)
-            s[v] = V::select(V::first(static_cast<int>(n_keys) - static_cast<int>(v * lanes)),
-                             V::mul(scale, V::load_f32(scores + v * lanes)), absent);
-        typename V::Floats largest = s[0];
-        for (size_t v = 1; v < n_vectors; ++v) largest = V::max(largest, s[v]);
-        const float block_max = max_lanes<V>(largest), max = query.max > block_max ? query.max : block_max;
-        const float reference = max == -__builtin_inff() ? 0.0f : max;
+    void soften_first(size_t first, size_t end) {
+        for (size_t t = first; t < end; ++t) raise_max(queries_[t], scale_scores<n_slots>(scores_[t], n_keys_[t]));
+        for (size_t t = first; t < end; ++t) queries_[t].sum += exponentials<n_slots>(scores_[t], reference_of(queries_[t].max));
+    }
 
+    // The largest of the scores, which are scaled; -inf in the place of those beyond the keys.
+    template <size_t n_slots>
+    float scale_scores(float* scores, size_t n_keys) {
+        constexpr size_t lanes = V::lanes;
+        const typename V::Floats scale = V::splat(task_.scale), absent = V::splat(-__builtin_inff());
+        typename V::Floats largest = absent;
+        for (size_t j = 0; j < n_slots; j += lanes) {
+            const typename V::Mask present = V::first(static_cast<int>(n_keys) - static_cast<int>(j));
+            const typename V::Floats s = V::select(present, V::mul(scale, V::load_f32(scores + j)), absent);
+            V::store(scores + j, s);
+            largest = V::max(largest, s);
+        }
+        return max_lanes<V>(largest);
+    }
+
+    static float reference_of(float max) { return max == -__builtin_inff() ? 0.0f : max; }
+
+    // The sum of the exponentials, which take the place of the scores.
+    template <size_t n_slots>
+    static float exponentials(float* scores, float reference) {
+        constexpr size_t lanes = V::lanes, n_vectors = n_slots / lanes;
+        typename V::Floats p[n_vectors];
         for (size_t v = 0; v < n_vectors; ++v) {
-            s[v] = exp_down<V>(V::sub(s[v], V::splat(reference)));
-            V::store(scores + v * lanes, s[v]);
+            p[v] = exp_down<V>(V::sub(V::load_f32(scores + v * lanes), V::splat(reference)));
+            V::store(scores + v * lanes, p[v]);
         }
         for (size_t half = n_vectors / 2; half > 0; half /= 2)
-            for (size_t v = 0; v < half; ++v) s[v] = V::add(s[v], s[v + half]);
+            for (size_t v = 0; v < half; ++v) p[v] = V::add(p[v], p[v + half]);
+        return sum_lanes<V>(p[0]);
+    }
+
+    void raise_max(Query& query, float block_max) {
+        const float max = query.max > block_max ? query.max : block_max, reference = reference_of(max);
         if (query.max != reference) lower(query, query.max - reference);
         query.max = max;
-        query.sum = query.sum + sum_lanes<V>(s[0]);
     }
 
     // What was summed before, when the reference has become larger by -x.
