@@ -112,21 +112,38 @@ concept MultipliesTwoRows = requires {
     &V::untangle;
 };
 
+// The address of what is read of a row; where V asks for it, one that the compiler does not find by an index into all rows.
+template <class V, class T>
+[[gnu::always_inline]] inline const T* own_address(const T* row) {
+    if constexpr (requires { V::own_address(row); }) return V::own_address(row);
+    return row;
+}
+
+// The bytes of C rows from input `first` on.
+template <class V, size_t C>
+struct RowBytes {
+    template <class Row>
+    [[gnu::always_inline]] RowBytes(const Row* const (&x)[C], int first) {
+        for (size_t c = 0; c < C; ++c) at[c] = own_address<V>(x[c]->qs + first);
+    }
+    const int8_t* at[C];
+};
+
 // Adds the products of two groups of weights with `first` and `second`, four inputs each, of every row. Always inline: as a function of its
 // own, as g++ 12 would have it for AVX2, it keeps the sums in memory (Q4_K on a Zen 3 core: 38 instead of 110 GMAC/s).
-template <class V, size_t P, size_t C, class Row>
+template <class V, size_t P, size_t C>
 [[gnu::always_inline]] inline void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P],
-                                              const typename V::Bytes (&high)[P], const Row* const (&x)[C], int first, int second) {
+                                              const typename V::Bytes (&high)[P], const RowBytes<V, C>& x, int first, int second) {
     constexpr size_t n_alone = MultipliesTwoRows<V> ? C % 2 : C;
     if constexpr (C > n_alone) {
         for (size_t p = 0; p < P; ++p) {
             const typename V::TwoGroups weights = V::two_groups(low[p], high[p]);
             for (size_t c = 0; c + 1 < C; c += 2)
-                V::dot_two_rows(dot[p][c], dot[p][c + 1], weights, V::two_rows(x[c]->qs, x[c + 1]->qs, first, second));
+                V::dot_two_rows(dot[p][c], dot[p][c + 1], weights, V::two_rows(x.at[c], x.at[c + 1], first, second));
         }
     }
-    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, low, x[c]->qs + first);
-    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, high, x[c]->qs + second);
+    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, low, x.at[c] + first);
+    for (size_t c = C - n_alone; c < C; ++c) V::dot_u8(dot, c, high, x.at[c] + second);
 }
 
 // The sums of one row each, when all groups have been added.

@@ -52,15 +52,16 @@ private:
                 isum[p][c] = first_sum(w[p]);
                 dot[p][c] = V::zero_sums();
             }
+        const RowBytes<V, C> bytes(x, 0);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], 0, i, low[p], high[p]);
             if constexpr (sums_blocks) {
-                dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
+                dot_groups<V>(dot, low, high, bytes, 4 * i, 16 + 4 * i);
             } else {
-                add_group<P, C>(low, 4 * i, x, isum);
-                add_group<P, C>(high, 16 + 4 * i, x, isum);
+                add_group<P, C>(low, 4 * i, bytes, isum);
+                add_group<P, C>(high, 16 + 4 * i, bytes, isum);
             }
         }
         if constexpr (sums_blocks) {
@@ -78,17 +79,16 @@ private:
 
     // Inputs `first` .. `first` + 3. Where negative weights are summed up beforehand, their inputs need no more than to be flipped.
     template <size_t P, size_t C>
-    static void add_group(const typename V::Bytes (&bytes)[P], int first, const ActivationQ8_0* const (&x)[C],
-                          typename V::Ints (&isum)[P][C]) {
+    static void add_group(const typename V::Bytes (&group)[P], int first, const RowBytes<V, C>& x, typename V::Ints (&isum)[P][C]) {
         typename V::SignedBytes weights[P];
-        for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(bytes[p]);
+        for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(group[p]);
         for (size_t c = 0; c < C; ++c) {
             typename V::Sums dot[P][C];
             for (size_t p = 0; p < P; ++p) dot[p][c] = V::zero_sums();
             if constexpr (has_negatives)
-                V::dot_flipped(dot, c, weights, x[c]->qs + first);
+                V::dot_flipped(dot, c, weights, x.at[c] + first);
             else
-                V::dot_s8(dot, c, weights, x[c]->qs + first);
+                V::dot_s8(dot, c, weights, x.at[c] + first);
             for (size_t p = 0; p < P; ++p) isum[p][c] = V::add_sums(isum[p][c], dot[p][c]);
         }
     }
@@ -131,11 +131,12 @@ private:
                 isum[p][c] = V::zero_ints();
                 dot[p][c] = V::zero_sums();
             }
+        const RowBytes<V, C> bytes(x, 0);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], 0, i, low[p], high[p]);
-            dot_groups<V>(dot, low, high, x, 4 * i, 16 + 4 * i);
+            dot_groups<V>(dot, low, high, bytes, 4 * i, 16 + 4 * i);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
             for (size_t p = 0; p < P; ++p)

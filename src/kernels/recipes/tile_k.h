@@ -70,11 +70,12 @@ private:
         typename V::Sums dot[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+        const RowBytes<V, C> bytes(x, 32 * s);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, low[p], high[p]);
-            dot_groups<V>(dot, low, high, x, 32 * s + 4 * i, 32 * s + 16 + 4 * i);
+            dot_groups<V>(dot, low, high, bytes, 4 * i, 16 + 4 * i);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
             for (size_t p = 0; p < P; ++p) {
@@ -192,11 +193,12 @@ private:
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
         typename V::Scales scale[P];
         for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
+        const RowBytes<V, C> bytes(x, 16 * s);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
             for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
-            dot_groups<V>(dot, first, second, x, 16 * s + 8 * i, 16 * s + 8 * i + 4);
+            dot_groups<V>(dot, first, second, bytes, 8 * i, 8 * i + 4);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
             for (size_t p = 0; p < P; ++p)
