@@ -23,6 +23,7 @@ struct ActivationQ8_0 {
 struct ActivationQ8_K {
     float d;
     int8_t qs[256];
+    int16_t offsets_of_8[32];  // -32 times sums of 8: what Q6_K's sums of q * x have beyond those of (q - 32) * x, taken off beforehand
     int16_t sums_of_16[16], sums_of_32[8];
 };
 

@@ -30,6 +30,7 @@ std::vector<std::byte> unit_vectors(Activation form, int width) {
             auto& block = reinterpret_cast<ActivationQ8_K*>(row)[k / 256];
             block.d = 1;
             block.qs[k % 256] = 1;
+            block.offsets_of_8[k % 256 / 8] = -32;
             block.sums_of_16[k % 256 / 16] = 1;
             block.sums_of_32[k % 256 / 32] = 1;
         }

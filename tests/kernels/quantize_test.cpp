@@ -46,6 +46,7 @@ ActivationQ8_K reference_q8_k(const float* x) {
     const float iscale = -127.0f / max;
     for (int i = 0; i < 256; ++i) {
         y.qs[i] = static_cast<int8_t>(std::min(127, nearest_int(iscale * x[i])));
+        y.offsets_of_8[i / 8] = static_cast<int16_t>(y.offsets_of_8[i / 8] - 32 * y.qs[i]);
         y.sums_of_16[i / 16] = static_cast<int16_t>(y.sums_of_16[i / 16] + y.qs[i]);
         y.sums_of_32[i / 32] = static_cast<int16_t>(y.sums_of_32[i / 32] + y.qs[i]);
     }
@@ -86,6 +87,7 @@ void expect_equal(const ActivationQ8_0& a, const ActivationQ8_0& b) {
 void expect_equal(const ActivationQ8_K& a, const ActivationQ8_K& b) {
     EXPECT_TRUE(testing::same_bits(a.d, b.d)) << a.d << " " << b.d;
     EXPECT_TRUE(std::equal(a.qs, a.qs + 256, b.qs));
+    EXPECT_TRUE(std::equal(a.offsets_of_8, a.offsets_of_8 + 32, b.offsets_of_8));
     EXPECT_TRUE(std::equal(a.sums_of_16, a.sums_of_16 + 16, b.sums_of_16));
     EXPECT_TRUE(std::equal(a.sums_of_32, a.sums_of_32 + 8, b.sums_of_32));
 }

@@ -41,6 +41,10 @@ struct AvxVnni : X86Lanes {
     static Ints add_scaled(Ints total, Sums sums, Scales scale) { return _mm256_add_epi32(total, _mm256_mullo_epi32(sums, scale)); }
     // Of sums that fit in int16, the lower halves of lanes.
     static Ints add_scaled_short(Ints total, Sums sums, Scales scale) { return _mm256_dpwssd_avx_epi32(total, sums, scale); }
+    static Scales alternate_short_scales(const void* pairs, int which) {
+        const Pairs v = pairs_s8(pairs);
+        return which ? _mm256_srli_epi32(v, 16) : _mm256_and_si256(v, splat_int(0xffff));
+    }
     static Ints add_sums(Ints total, Sums sums) { return _mm256_add_epi32(total, sums); }
 };
 

@@ -225,10 +225,12 @@ struct Neon : NeonFloats {
         vst1q_s8(p, vcombine_s8(vmovn_s16(narrow(a)), vmovn_s16(narrow(b))));
         vst1q_s8(p + 16, vcombine_s8(vmovn_s16(narrow(c)), vmovn_s16(narrow(d))));
     }
-    // Of 32 bytes, two sums.
-    static void sums_of_16(const int8_t* q, int16_t* sums) {
-        sums[0] = vaddlvq_s8(vld1q_s8(q));
-        sums[1] = vaddlvq_s8(vld1q_s8(q + 16));
+    static int32_t sum_of_32(const int8_t* q) { return vaddlvq_s8(vld1q_s8(q)) + vaddlvq_s8(vld1q_s8(q + 16)); }
+    // Of 128 bytes, 16 sums.
+    static void sums_of_8(const int8_t* q, int16_t* sums) {
+        int16x8_t fours[4];
+        for (int i = 0; i < 4; ++i, q += 32) fours[i] = vpaddq_s16(vpaddlq_s8(vld1q_s8(q)), vpaddlq_s8(vld1q_s8(q + 16)));
+        for (int i = 0; i < 2; ++i) vst1q_s16(sums + 8 * i, vpaddq_s16(fours[2 * i], fours[2 * i + 1]));
     }
 
 private:

@@ -47,6 +47,7 @@ void scalar_quantize_q8_k(const float* x, ActivationQ8_K* y, int n) {
         y[b].d = 1.0f / inverse;
         for (int i = 0; i < 256; ++i) {
             y[b].qs[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));  // half to even
+            y[b].offsets_of_8[i / 8] = static_cast<int16_t>(y[b].offsets_of_8[i / 8] - 32 * y[b].qs[i]);
             y[b].sums_of_16[i / 16] = static_cast<int16_t>(y[b].sums_of_16[i / 16] + y[b].qs[i]);
             y[b].sums_of_32[i / 32] = static_cast<int16_t>(y[b].sums_of_32[i / 32] + y[b].qs[i]);
         }

@@ -74,16 +74,27 @@ struct X86Lanes : X86Floats {
         const Bytes ordered = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), ordered);
     }
-    // Of 32 bytes, two sums.
-    static void sums_of_16(const int8_t* q, int16_t* sums) {
-        const Bytes biased = _mm256_xor_si256(load_bytes(q), splat_byte(-128));  // q + 128, unsigned
-        const Ints eights = _mm256_sad_epu8(biased, zero_ints());
-        const __m128i low = _mm256_castsi256_si128(eights), high = _mm256_extracti128_si256(eights, 1);
-        sums[0] = static_cast<int16_t>(_mm_cvtsi128_si32(low) + _mm_extract_epi32(low, 2) - 16 * 128);
-        sums[1] = static_cast<int16_t>(_mm_cvtsi128_si32(high) + _mm_extract_epi32(high, 2) - 16 * 128);
+    static int32_t sum_of_32(const int8_t* q) {
+        const Ints eights = biased_sums_of_8(q);
+        const __m128i two = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
+        return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 2) - 32 * 128;
+    }
+    // Of 128 bytes, 16 sums.
+    static void sums_of_8(const int8_t* q, int16_t* sums) {
+        // Word i of quarter k becomes sum k of the i-th 32 bytes; then those of the same bytes are put together.
+        const Ints quarters = _mm256_or_si256(
+            _mm256_or_si256(biased_sums_of_8(q), _mm256_slli_epi64(biased_sums_of_8(q + 32), 16)),
+            _mm256_or_si256(_mm256_slli_epi64(biased_sums_of_8(q + 64), 32), _mm256_slli_epi64(biased_sums_of_8(q + 96), 48)));
+        const Bytes pairs = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+        const Ints ordered = _mm256_permutevar8x32_epi32(look_up(quarters, pairs), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm256_sub_epi16(ordered, _mm256_set1_epi16(8 * 128)));
     }
 
 private:
+    // Of 32 bytes q + 128, four sums.
+    static Ints biased_sums_of_8(const int8_t* q) {
+        return _mm256_sad_epu8(_mm256_xor_si256(load_bytes(q), splat_byte(-128)), zero_ints());
+    }
     static Bytes shift_bytes(Bytes v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
 };
 

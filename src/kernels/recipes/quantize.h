@@ -30,9 +30,7 @@ void quantize_q8_0(const float* x, ActivationQ8_0* y, int n) {
         typename V::Ints q[4];
         for (int i = 0; i < 4; ++i) q[i] = scalable ? V::round_half_away(V::mul(V::load_f32(x + 8 * i), scale)) : V::zero_ints();
         V::store_s8(y[b].qs, q[0], q[1], q[2], q[3]);
-        int16_t sums[2];
-        V::sums_of_16(y[b].qs, sums);
-        y[b].sum = sums[0] + sums[1];
+        y[b].sum = V::sum_of_32(y[b].qs);
     }
 }
 
@@ -43,6 +41,15 @@ float first_of_magnitude(const float* x, int32_t bits) {
     unsigned found = 0;
     while (i < 256 && (found = V::equal_mask(V::magnitude_bits(V::load_f32(x + i)), bits)) == 0) i += 8;
     return x[i + __builtin_ctz(found)];
+}
+
+template <class V>
+void sum_inputs(ActivationQ8_K& y) {
+    int16_t eights[32];
+    for (int i = 0; i < 2; ++i) V::sums_of_8(y.qs + 128 * i, eights + 16 * i);
+    for (int i = 0; i < 32; ++i) y.offsets_of_8[i] = static_cast<int16_t>(-32 * eights[i]);
+    for (int i = 0; i < 16; ++i) y.sums_of_16[i] = static_cast<int16_t>(eights[2 * i] + eights[2 * i + 1]);
+    for (int i = 0; i < 8; ++i) y.sums_of_32[i] = static_cast<int16_t>(y.sums_of_16[2 * i] + y.sums_of_16[2 * i + 1]);
 }
 
 template <class V>
@@ -62,10 +69,8 @@ void quantize_q8_k(const float* x, ActivationQ8_K* y, int n) {
             typename V::Ints q[4];
             for (int j = 0; j < 4; ++j) q[j] = V::round_half_even(V::mul(V::load_f32(x + i + 8 * j), scale));
             V::store_s8(y[b].qs + i, q[0], q[1], q[2], q[3]);
-            int16_t* sums = y[b].sums_of_16 + i / 16;
-            V::sums_of_16(y[b].qs + i, sums);
-            y[b].sums_of_32[i / 32] = static_cast<int16_t>(sums[0] + sums[1]);
         }
+        sum_inputs<V>(y[b]);
     }
 }
 

@@ -112,19 +112,19 @@ concept MultipliesTwoRows = requires {
     &V::untangle;
 };
 
-// The address of what is read of a row; where V asks for it, one that the compiler does not find by an index into all rows.
-template <class V, class T>
-[[gnu::always_inline]] inline const T* own_address(const T* row) {
-    if constexpr (requires { V::own_address(row); }) return V::own_address(row);
-    return row;
+// Addresses in registers, one for each of C rows, where V asks for it.
+template <class V, class T, size_t C>
+[[gnu::always_inline]] inline void hold_addresses(const T* (&rows)[C]) {
+    if constexpr (requires { V::hold_address(rows[0]); })
+        for (size_t c = 0; c < C; ++c) V::hold_address(rows[c]);
 }
 
 // The bytes of C rows from input `first` on.
-template <class V, size_t C>
+template <size_t C>
 struct RowBytes {
     template <class Row>
     [[gnu::always_inline]] RowBytes(const Row* const (&x)[C], int first) {
-        for (size_t c = 0; c < C; ++c) at[c] = own_address<V>(x[c]->qs + first);
+        for (size_t c = 0; c < C; ++c) at[c] = x[c]->qs + first;
     }
     const int8_t* at[C];
 };
@@ -133,7 +133,7 @@ struct RowBytes {
 // own, as g++ 12 would have it for AVX2, it keeps the sums in memory (Q4_K on a Zen 3 core: 38 instead of 110 GMAC/s).
 template <class V, size_t P, size_t C>
 [[gnu::always_inline]] inline void dot_groups(typename V::Sums (&dot)[P][C], const typename V::Bytes (&low)[P],
-                                              const typename V::Bytes (&high)[P], const RowBytes<V, C>& x, int first, int second) {
+                                              const typename V::Bytes (&high)[P], const RowBytes<C>& x, int first, int second) {
     constexpr size_t n_alone = MultipliesTwoRows<V> ? C % 2 : C;
     if constexpr (C > n_alone) {
         for (size_t p = 0; p < P; ++p) {

@@ -34,6 +34,7 @@ struct SignedBlocks {
             in.fetch_ahead<V>(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
+            hold_addresses<V>(x);
             typename V::Ints isum[P][C];
             sum_block<P, C>(w, x, isum);
             for (size_t p = 0; p < P; ++p) {
@@ -52,7 +53,7 @@ private:
                 isum[p][c] = first_sum(w[p]);
                 dot[p][c] = V::zero_sums();
             }
-        const RowBytes<V, C> bytes(x, 0);
+        const RowBytes<C> bytes(x, 0);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
@@ -79,7 +80,7 @@ private:
 
     // Inputs `first` .. `first` + 3. Where negative weights are summed up beforehand, their inputs need no more than to be flipped.
     template <size_t P, size_t C>
-    static void add_group(const typename V::Bytes (&group)[P], int first, const RowBytes<V, C>& x, typename V::Ints (&isum)[P][C]) {
+    static void add_group(const typename V::Bytes (&group)[P], int first, const RowBytes<C>& x, typename V::Ints (&isum)[P][C]) {
         typename V::SignedBytes weights[P];
         for (size_t p = 0; p < P; ++p) weights[p] = V::signed_weights(group[p]);
         for (size_t c = 0; c < C; ++c) {
@@ -115,6 +116,7 @@ struct UnsignedBlocks {
             in.fetch_ahead<V>(b);
             const ActivationQ8_0* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_0*>(in.x + c * in.x_stride) + b;
+            hold_addresses<V>(x);
             typename V::Ints isum[P][C];
             sum_block<P, C>(w, x, isum);
             for (size_t p = 0; p < P; ++p)
@@ -131,7 +133,7 @@ private:
                 isum[p][c] = V::zero_ints();
                 dot[p][c] = V::zero_sums();
             }
-        const RowBytes<V, C> bytes(x, 0);
+        const RowBytes<C> bytes(x, 0);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];

@@ -70,7 +70,8 @@ private:
         typename V::Sums dot[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
-        const RowBytes<V, C> bytes(x, 32 * s);
+        RowBytes<C> bytes(x, 32 * s);
+        hold_addresses<V>(bytes.at);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
             typename V::Bytes low[P], high[P];
@@ -139,7 +140,11 @@ struct ShortSubBlocks {
     using Row = ActivationQ8_K;
     static constexpr int inputs = 256, inputs_of_step = 16;
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
-    static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
+    static constexpr bool has_mins = requires(Block b) { b.mins; };
+    // Sums of 8 inputs of Q6_K fit in int16 if they begin with the offset of q - 32.
+    static constexpr bool short_sums = ScalesShortSums<V> && !has_mins;
+    static_assert(8 * 32 * q8_max <= INT16_MAX);
+    static constexpr int groups_per_sum = !short_sums && 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
@@ -162,8 +167,6 @@ struct ShortSubBlocks {
     }
 
 private:
-    static constexpr bool has_mins = requires(Block b) { b.mins; };
-
     static typename V::Ints dot_sums(const int8_t (&pairs)[8][panel_outputs][2], size_t o, const ActivationQ8_K& x) {
         typename V::Ints sum = V::zero_ints();
         for (int s = 0; s < 8; ++s) sum = V::dot_pairs(sum, V::pairs_s8(pairs[s] + o), V::splat_pair(x.sums_of_16 + 2 * s));
@@ -172,7 +175,7 @@ private:
 
     // The products of Q6_K are those of q, not of q - 32: minus 32 times the sum of scale * x.
     static typename V::Ints first_sum(Weights<Block> w, const ActivationQ8_K& x) {
-        if constexpr (has_mins) return V::zero_ints();
+        if constexpr (has_mins || short_sums) return V::zero_ints();
         return V::sub_ints(V::zero_ints(), V::template shift_left<5>(dot_sums(w->scales, w.o, x)));
     }
 
@@ -189,11 +192,11 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p)
-            for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+        for (size_t c = 0; c < C; ++c) begin_sums(dot, c, *x[c], 2 * s);
         typename V::Scales scale[P];
-        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
-        const RowBytes<V, C> bytes(x, 16 * s);
+        for (size_t p = 0; p < P; ++p) scale[p] = scales(w[p]->scales[s / 2] + w[p].o, s % 2);
+        RowBytes<C> bytes(x, 16 * s);
+        hold_addresses<V>(bytes.at);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; ++i) {
             typename V::Bytes first[P], second[P];
@@ -201,12 +204,35 @@ private:
             dot_groups<V>(dot, first, second, bytes, 8 * i, 8 * i + 4);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
-            for (size_t p = 0; p < P; ++p)
-                for (size_t c = 0; c < C; ++c) {
-                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
-                    dot[p][c] = V::zero_sums();
-                }
+            for (size_t c = 0; c < C; ++c) {
+                for (size_t p = 0; p < P; ++p) isum[p][c] = add_scaled(isum[p][c], dot[p][c], scale[p]);
+                if (i == 0) begin_sums(dot, c, *x[c], 2 * s + 1);
+            }
         }
+    }
+
+    // Of row c, for the 8 inputs `nth` or the 16 that begin with them. The upper half of a lane does not count where sums are short: it may
+    // be the offset of the inputs after these.
+    template <size_t P, size_t C>
+    static void begin_sums(typename V::Sums (&dot)[P][C], size_t c, const ActivationQ8_K& x, int nth) {
+        for (size_t p = 0; p < P; ++p)
+            if constexpr (short_sums)
+                dot[p][c] = V::splat_pair(x.offsets_of_8 + nth);
+            else
+                dot[p][c] = V::zero_sums();
+    }
+
+    static typename V::Scales scales(const void* pairs, int which) {
+        if constexpr (short_sums)
+            return V::alternate_short_scales(pairs, which);
+        else
+            return V::alternate_scales(pairs, which);
+    }
+    static typename V::Ints add_scaled(typename V::Ints total, typename V::Sums sums, typename V::Scales scale) {
+        if constexpr (short_sums)
+            return V::add_scaled_short(total, sums, scale);
+        else
+            return V::add_scaled(total, sums, scale);
     }
 };
 
