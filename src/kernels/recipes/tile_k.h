@@ -144,7 +144,7 @@ struct ShortSubBlocks {
     // Sums of 8 inputs of Q6_K fit in int16 if they begin with the offset of q - 32.
     static constexpr bool short_sums = ScalesShortSums<V> && !has_mins;
     static_assert(8 * 32 * q8_max <= INT16_MAX);
-    static constexpr int groups_per_sum = !short_sums && 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
+    static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
@@ -159,7 +159,10 @@ struct ShortSubBlocks {
                 for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
             for (int s = 0; s < 16; ++s) {
                 in.fetch_ahead<V>(16 * b + s);
-                add_sub_block<P, C>(w, s, x, isum);
+                if constexpr (short_sums)
+                    add_short_sums<P, C>(w, s, x, isum);
+                else
+                    add_sub_block<P, C>(w, s, x, isum);
             }
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) total[p][c] = add_super_block(w[p], *x[c], isum[p][c], total[p][c]);
@@ -192,9 +195,10 @@ private:
     template <size_t P, size_t C>
     static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
         typename V::Sums dot[P][C];
-        for (size_t c = 0; c < C; ++c) begin_sums(dot, c, *x[c], 2 * s);
+        for (size_t p = 0; p < P; ++p)
+            for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
         typename V::Scales scale[P];
-        for (size_t p = 0; p < P; ++p) scale[p] = scales(w[p]->scales[s / 2] + w[p].o, s % 2);
+        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
         RowBytes<C> bytes(x, 16 * s);
         hold_addresses<V>(bytes.at);
 #pragma GCC unroll 2
@@ -204,35 +208,35 @@ private:
             dot_groups<V>(dot, first, second, bytes, 8 * i, 8 * i + 4);
             if ((2 * i + 2) % groups_per_sum != 0) continue;
             untangle<V>(dot);
-            for (size_t c = 0; c < C; ++c) {
-                for (size_t p = 0; p < P; ++p) isum[p][c] = add_scaled(isum[p][c], dot[p][c], scale[p]);
-                if (i == 0) begin_sums(dot, c, *x[c], 2 * s + 1);
-            }
+            for (size_t p = 0; p < P; ++p)
+                for (size_t c = 0; c < C; ++c) {
+                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
+                    dot[p][c] = V::zero_sums();
+                }
         }
     }
 
-    // Of row c, for the 8 inputs `nth` or the 16 that begin with them. The upper half of a lane does not count where sums are short: it may
-    // be the offset of the inputs after these.
+    // With short sums, one row after the other, so that few of them are in registers at a time. Only the lower half of a lane counts: a sum
+    // may begin with the offsets of its own inputs and of the next.
     template <size_t P, size_t C>
-    static void begin_sums(typename V::Sums (&dot)[P][C], size_t c, const ActivationQ8_K& x, int nth) {
-        for (size_t p = 0; p < P; ++p)
-            if constexpr (short_sums)
-                dot[p][c] = V::splat_pair(x.offsets_of_8 + nth);
-            else
-                dot[p][c] = V::zero_sums();
-    }
-
-    static typename V::Scales scales(const void* pairs, int which) {
-        if constexpr (short_sums)
-            return V::alternate_short_scales(pairs, which);
-        else
-            return V::alternate_scales(pairs, which);
-    }
-    static typename V::Ints add_scaled(typename V::Ints total, typename V::Sums sums, typename V::Scales scale) {
-        if constexpr (short_sums)
-            return V::add_scaled_short(total, sums, scale);
-        else
-            return V::add_scaled(total, sums, scale);
+    static void add_short_sums(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        typename V::Scales scale[P];
+        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_short_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
+        RowBytes<C> bytes(x, 16 * s);
+        hold_addresses<V>(bytes.at);
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; ++i) {
+            typename V::Bytes first[P], second[P];
+            for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
+#pragma GCC unroll 8
+            for (size_t c = 0; c < C; ++c) {
+                typename V::Sums dot[P][1];
+                for (size_t p = 0; p < P; ++p) dot[p][0] = V::splat_pair(x[c]->offsets_of_8 + 2 * s + i);
+                V::dot_u8(dot, 0, first, bytes.at[c] + 8 * i);
+                V::dot_u8(dot, 0, second, bytes.at[c] + 8 * i + 4);
+                for (size_t p = 0; p < P; ++p) isum[p][c] = V::add_scaled_short(isum[p][c], dot[p][0], scale[p]);
+            }
+        }
     }
 };
 
