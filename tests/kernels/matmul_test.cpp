@@ -53,31 +53,32 @@ TEST_P(Matmul, EveryWidth) {
     for (const int width : widths) {
         const size_t n = static_cast<size_t>(width);
         const PackedMatrix matrix = testing::packed(type(), 16, width, testing::quantized(type(), gaussian(16 * n, random)));
-        expect_scalar_bits(matrix, testing::activations(scalar(), matrix.activation(), gaussian(5 * n, random)), 5);
+        const auto x = testing::activations(scalar(), matrix.activation(), gaussian(40 * n, random));
+        for (const int rows : {5, 40}) expect_scalar_bits(matrix, x, rows);
     }
 }
 
 // A range writes its outputs and nothing else, and the same bits as the whole.
 TEST_P(Matmul, EveryRangeOfOutputs) {
-    constexpr int n_outputs = 77, width = 256, rows = 11;
+    constexpr int n_outputs = 77, width = 256, most_rows = 40;
     constexpr size_t stride = n_outputs + 6;
     Random random(23);
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
-    const auto x = testing::activations(scalar(), matrix.activation(), gaussian(rows * width, random));
-    const auto whole = testing::matmul(scalar(), matrix, x, rows);
+    const auto x = testing::activations(scalar(), matrix.activation(), gaussian(most_rows * width, random));
+    const auto whole = testing::matmul(scalar(), matrix, x, most_rows);
+    const auto expect_range = [&](int first, int end, int rows) {
+        std::vector<float> y(static_cast<size_t>(rows) * stride, 12345.0f);
+        kernels().matmul({&matrix, first, end - first, x.data(), activation_bytes(matrix.activation(), width), rows, y.data(), stride});
+        for (size_t r = 0; r < static_cast<size_t>(rows); ++r)
+            for (int o = 0; o < static_cast<int>(stride); ++o) {
+                const size_t at = static_cast<size_t>(o);
+                const float expected = o >= first && o < end ? whole[r * n_outputs + at] : 12345.0f;
+                ASSERT_TRUE(testing::same_bits(y[r * stride + at], expected)) << first << ".." << end << " row " << r << " output " << o;
+            }
+    };
     for (int first = 0; first < n_outputs; first += panel_outputs)
-        for (int last = first + panel_outputs; last < n_outputs + panel_outputs; last += panel_outputs) {
-            const int end = std::min(last, n_outputs);
-            std::vector<float> y(rows * stride, 12345.0f);
-            kernels().matmul({&matrix, first, end - first, x.data(), activation_bytes(matrix.activation(), width), rows, y.data(), stride});
-            for (size_t r = 0; r < rows; ++r)
-                for (int o = 0; o < static_cast<int>(stride); ++o) {
-                    const size_t at = static_cast<size_t>(o);
-                    const float expected = o >= first && o < end ? whole[r * n_outputs + at] : 12345.0f;
-                    ASSERT_TRUE(testing::same_bits(y[r * stride + at], expected))
-                        << first << ".." << end << " row " << r << " output " << o;
-                }
-        }
+        for (int last = first + panel_outputs; last < n_outputs + panel_outputs; last += panel_outputs)
+            for (const int rows : {11, most_rows}) expect_range(first, std::min(last, n_outputs), rows);
 }
 
 // Rows wide enough for several blocks of rows in L2, panels unpacked in several parts, the last of each not full.

@@ -16,6 +16,7 @@ struct AvxVnni : X86Lanes {
     static constexpr size_t byte_vectors = 2, byte_rows = 4, float_vectors = 2, float_rows = 4;
     // 256 rows of Q5_K 170 and 224, 16 rows of Q5_0 171 and 203; 12 rows of Q8_0 would lose some.
     static constexpr int rows_to_unpack(Unpacking u) { return u == Unpacking::assemble ? 8 : 24; }
+    static constexpr int rows_to_share_floats = 33;
     // As Avx512Intel.
     static constexpr size_t bytes_ahead(size_t) { return 9472; }
     static constexpr int locality = 2;

@@ -32,11 +32,11 @@ void matmul(const MatmulTask& task) {
         case BlockType::iq4_nl:
             return walk_eight_bits<V, FromTable>(task);
         case BlockType::f16:
-            return walk_tiles<V, FloatColumns<V, FormatF16<V>>>(task);
+            return walk_floats<V, FormatF16<V>>(task);
         case BlockType::bf16:
-            return walk_tiles<V, FloatColumns<V, FormatBF16<V>>>(task);
+            return walk_floats<V, FormatBF16<V>>(task);
         default:
-            return walk_tiles<V, FloatColumns<V, FormatF32<V>>>(task);
+            return walk_floats<V, FormatF32<V>>(task);
     }
 }
 

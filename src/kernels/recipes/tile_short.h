@@ -36,22 +36,22 @@ struct ShortColumns {
         }
     }
 
-    // Of n inputs, [n][16].
-    static void unpack(const PackedMatrix& w, int panel, int input, int n, float* to) {
+    // Of n inputs, 16 floats each.
+    static void unpack(const PackedMatrix& w, int panel, int input, int n, float* to, size_t stride) {
         const auto* head = reinterpret_cast<const PanelShortHead*>(w.panel(panel));
         const auto* unit = reinterpret_cast<const PanelShortUnit*>(head + 1) + input / 8;
         const Tables tables = tables_of(*head);
         float* at = to;
         for (int i = 0; i < n; i += 8, ++unit)
-            for (int half = 0; half < 2; ++half, at += 4 * panel_outputs)
+            for (int half = 0; half < 2; ++half, at += 4 * stride)
                 for (size_t o = 0; o < panel_outputs; o += V::lanes) {
                     typename V::Floats w4[4];
                     weights(tables, unit->codes + 4 * o, unit->rest[half] + 4 * o, half, w4);
-                    for (size_t j = 0; j < 4; ++j) V::store(at + j * panel_outputs + o, w4[j]);
+                    for (size_t j = 0; j < 4; ++j) V::store(at + j * stride + o, w4[j]);
                 }
         const uint32_t first = static_cast<uint32_t>(panel_outputs * input), end = first + static_cast<uint32_t>(panel_outputs * n);
         for (const Outlier* outlier = w.outliers(panel); outlier->at < end; ++outlier)
-            if (outlier->at >= first) to[outlier->at - first] = outlier->value;
+            if (outlier->at >= first) to[(outlier->at - first) / panel_outputs * stride + outlier->at % panel_outputs] = outlier->value;
     }
 
 private:
@@ -109,12 +109,17 @@ struct FormatUnpackedFloats : FormatF32<V> {
 // With 16 registers, tiles of many rows share floats that were put together once. With 32, enough rows meet each to hide how it is made.
 template <class V>
 void walk_short_floats(const MatmulTask& task) {
-    if constexpr (V::registers < 32)
+    if constexpr (requires { V::rows_to_share_floats; }) {
+        if (task.n_rows >= V::rows_to_share_floats)
+            return walk_shared_floats<V>(task, [&](int panel, int input, int n, float* to, size_t stride) {
+                ShortColumns<V>::unpack(*task.weights, panel, input, n, to, stride);
+            });
+    } else if constexpr (V::registers < 32)
         if (task.n_rows > static_cast<int>(ShortColumns<V>::rows)) {
             constexpr int step = 4 * float_chunk;
             alignas(panel_alignment) float floats[step * panel_outputs];
             return walk_steps<V, FloatColumns<V, FormatUnpackedFloats<V>>>(task, step, [&](int panel, int input, int n) -> Step {
-                ShortColumns<V>::unpack(*task.weights, panel, input, n, floats);
+                ShortColumns<V>::unpack(*task.weights, panel, input, n, floats, panel_outputs);
                 const auto* head = reinterpret_cast<const PanelShortHead*>(task.weights->panel(panel));
                 const auto* next = reinterpret_cast<const PanelShortUnit*>(head + 1) + (input + n) / 8;
                 return {reinterpret_cast<const std::byte*>(floats), nullptr, reinterpret_cast<const std::byte*>(next),

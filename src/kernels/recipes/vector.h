@@ -18,6 +18,8 @@
 namespace kylin {
 namespace {
 
+constexpr size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 inline float f16_to_f32(uint16_t half) {
     const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16, exponent = (half >> 10) & 31u, fraction = half & 1023u;
     if (exponent == 0) {
