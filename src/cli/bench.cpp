@@ -50,10 +50,10 @@ double median(std::vector<double> values) {
 
 // What one token costs: multiply-accumulates of the matrices, bytes of weights, bytes of KV at a depth.
 struct Cost {
-    double layer_macs = 0, head_macs = 0, weight_bytes, kv_bytes_per_position = 0;
+    double layer_macs = 0, head_macs = 0, weight_bytes = 0, kv_bytes_per_position = 0;
     BlockType main_type = BlockType::f32;
 
-    Cost(const Model& model, KvType kv, double read_bytes) : weight_bytes(read_bytes) {
+    Cost(const Model& model, KvType kv) {
         std::map<BlockType, double> macs_by_type;
         for (const Weight& w : model.weights()) {
             if (w.role != Role::matrix) continue;
@@ -87,8 +87,15 @@ struct Seconds {
 struct Result {
     Work work;
     Seconds seconds;
-    StageClock clock;  // of one more run, when asked for
+    std::vector<double> matmul_limits;  // of a prefill: what the matrix kernel does right after each run
+    StageClock clock;                   // of one more run, when asked for
     double clocked_seconds = 0;
+};
+
+struct Findings {
+    Seconds first_token;
+    std::vector<Result> results;
+    double peak_bytes = 0, bandwidth = 0, macs = 0;  // of Kylin's process; of the machine, a second
 };
 
 class Bench {
@@ -111,26 +118,38 @@ public:
                                    .isa = s_.isa,
                                    .without = {}};
         const bool flash = s_.flash == "on" || (s_.flash == "auto" && options.kv == KvType::q8_0);
-        const Seconds first_token = s_.start ? measure_start(options, flash) : Seconds();
+        Findings found;
+        if (s_.start) found.first_token = measure_start(options, flash);
+        Cost cost = cost_of(options);
         const auto ours = load(options);
+        cost.weight_bytes = ours->weight_bytes();
         std::unique_ptr<BenchRunner> theirs;
         if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, flash);
         if (s_.against == "kylin") theirs = load(altered(options));
 
-        std::vector<Result> results;
+        ThreadPool pool(s_.n_threads);
+        MatmulLimit limit(pool, select_kernels(s_.isa), cost.main_type);
         {
             ProgressBar bar("measuring");
             bar.show(0);
             for (const Work& w : work_) {
-                results.push_back(measure(w, *ours, theirs.get()));
-                bar.show(static_cast<double>(results.size()) / static_cast<double>(work_.size()));
+                found.results.push_back(measure(w, *ours, theirs.get(), limit));
+                bar.show(static_cast<double>(found.results.size()) / static_cast<double>(work_.size()));
             }
         }
-        const double peak = ours->peak_bytes();
-        report(options, *ours, theirs.get(), first_token, results, peak);
+        found.peak_bytes = ours->peak_bytes();  // before the memory that the bandwidth is measured with
+        found.bandwidth = measure_read_bandwidth(pool);
+        found.macs = limit.measure(std::chrono::milliseconds(300));
+        report(options, *ours, theirs.get(), cost, found);
     }
 
 private:
+    // Before this process loads the model, so that its file, read once more, does not count in the peak of memory.
+    static Cost cost_of(const BenchOptions& options) {
+        const gguf::File file = gguf::File::open(options.model);
+        return Cost(*Model::load(file), options.kv);
+    }
+
     static std::unique_ptr<BenchRunner> load(const BenchOptions& options) {
         ProgressBar bar("loading");
         return make_kylin_runner(options, [&](double share) { bar.show(share); });
@@ -171,13 +190,14 @@ private:
         return s;
     }
 
-    // Pairs in turn, so that a machine that slows down slows both.
-    Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs) const {
-        Result r{w, {}, {}};
+    // Pairs in turn, so that a machine that slows down slows both; and a prefill in turn with what bounds it.
+    Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs, MatmulLimit& limit) const {
+        Result r{w, {}, {}, {}};
         w.seconds(ours);  // warm up: caches, and the KV cache to the depth
         if (theirs) w.seconds(*theirs);
         for (int i = 0; i < s_.repeats; ++i) {
             r.seconds.ours.push_back(w.seconds(ours));
+            if (w.kind == Work::Kind::prefill) r.matmul_limits.push_back(limit.measure(std::chrono::milliseconds(100)));
             if (theirs) r.seconds.theirs.push_back(w.seconds(*theirs));
         }
         if (s_.profile) {
@@ -188,31 +208,20 @@ private:
         return r;
     }
 
-    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const Seconds& first_token,
-                const std::vector<Result>& results, double peak) {
-        const gguf::File file = gguf::File::open(options.model);
-        const auto model = Model::load(file);
-        const Cost cost(*model, options.kv, ours.weight_bytes());
-        const Kernels& kernels = select_kernels(s_.isa);
-        ThreadPool pool(s_.n_threads);
-        const double bandwidth = measure_read_bandwidth(pool), macs = measure_matmul(pool, kernels, cost.main_type);
-
-        Json j = {{"model", options.model.string()},
-                  {"threads", s_.n_threads},
-                  {"kernels", kernels.name},
-                  {"load_seconds", ours.load_seconds()},
-                  {"peak_bytes", peak},
-                  {"read_bandwidth_bytes_per_second", bandwidth},
-                  {"matmul_macs_per_second", macs},
-                  {"matmul_type", info(cost.main_type).name}};
+    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const Cost& cost, const Findings& found) const {
+        Json j = {{"model", options.model.string()},        {"threads", s_.n_threads},
+                  {"kernels", select_kernels(s_.isa).name}, {"load_seconds", ours.load_seconds()},
+                  {"peak_bytes", found.peak_bytes},         {"read_bandwidth_bytes_per_second", found.bandwidth},
+                  {"matmul_macs_per_second", found.macs},   {"matmul_type", info(cost.main_type).name}};
         if (theirs) j["against"] = {{"name", against()}, {"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
         if (s_.start) {
-            j["start_to_first_token"]["seconds"] = median(first_token.ours);
-            if (!first_token.theirs.empty()) j["start_to_first_token"]["against_seconds"] = median(first_token.theirs);
-            first_token.append_ratio(j["start_to_first_token"]);
+            const Seconds& start = found.first_token;
+            j["start_to_first_token"]["seconds"] = median(start.ours);
+            if (!start.theirs.empty()) j["start_to_first_token"]["against_seconds"] = median(start.theirs);
+            start.append_ratio(j["start_to_first_token"]);
         }
-        for (const Result& r : results) {
-            j["results"].push_back(row(r, cost, bandwidth, macs));
+        for (const Result& r : found.results) {
+            j["results"].push_back(row(r, cost, found.bandwidth));
             if (s_.profile) j["results"].back()["profile"] = profile(r);
         }
         if (s_.json)
@@ -221,11 +230,14 @@ private:
             print(j);
     }
 
-    static Json row(const Result& r, const Cost& cost, double bandwidth, double macs) {
+    static Json row(const Result& r, const Cost& cost, double bandwidth) {
         const double seconds = median(r.seconds.ours), rate = r.work.n_tokens() / seconds;
         Json j = {{"work", r.work.name()}, {"tokens_per_second", rate}};
         if (r.work.kind == Work::Kind::prefill) {
-            j["share_of_matmul_limit"] = (cost.layer_macs * r.work.n + cost.head_macs) / seconds / macs;
+            std::vector<double> shares;
+            for (size_t i = 0; i < r.matmul_limits.size(); ++i)
+                shares.push_back((cost.layer_macs * r.work.n + cost.head_macs) / r.seconds.ours[i] / r.matmul_limits[i]);
+            j["share_of_matmul_limit"] = median(shares);
         } else {
             const double depth = r.work.depth + r.work.n / 2.0, steps = r.work.n / seconds;  // a step reads the weights once
             const double kv = cost.kv_bytes_per_position * depth * r.work.n_streams;

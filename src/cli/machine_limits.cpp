@@ -1,25 +1,22 @@
 #include "cli/machine_limits.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <functional>
 #include <random>
-#include <vector>
-
-#include "kernels/packed_matrix.h"
 
 namespace kylin::cli {
 namespace {
 
+constexpr int n_outputs = 64, width = 1024, n_rows = 64, repeats = 50;  // of the matrix kernel
+
 // The best of many runs: a limit is what the machine can do when nothing disturbs it, and a neighbour may do so for a tenth of a second.
-double least_seconds(const std::function<void()>& work) {
+double least_seconds(std::chrono::milliseconds time, const std::function<void()>& work) {
     using Clock = std::chrono::steady_clock;
     constexpr int runs = 5;
-    constexpr std::chrono::milliseconds enough{300};
     double least = 1e30;
     const auto begin = Clock::now();
-    for (int i = 0; i < runs || Clock::now() - begin < enough; ++i) {
+    for (int i = 0; i < runs || Clock::now() - begin < time; ++i) {
         const auto start = Clock::now();
         work();
         least = std::min(least, std::chrono::duration<double>(Clock::now() - start).count());
@@ -54,53 +51,54 @@ double measure_read_bandwidth(ThreadPool& pool) {
         });
     };
     constexpr size_t words_ahead = 1024;
+    constexpr std::chrono::milliseconds time{300};
     const double seconds =
-        std::min(least_seconds([&] { read_all(sum_words<0>); }), least_seconds([&] { read_all(sum_words<words_ahead>); }));
+        std::min(least_seconds(time, [&] { read_all(sum_words<0>); }), least_seconds(time, [&] { read_all(sum_words<words_ahead>); }));
     // The sums are used, so that the reads cannot be left out.
     const bool read = std::ranges::all_of(sums, [](uint64_t s) { return s == words_per_task; });
     return read ? static_cast<double>(words * sizeof(uint64_t)) / seconds : 0;
 }
 
-double measure_matmul(ThreadPool& pool, const Kernels& kernels, BlockType type) {
-    constexpr int n_outputs = 64, width = 1024, n_rows = 64, repeats = 50;
+MatmulLimit::MatmulLimit(ThreadPool& pool, const Kernels& kernels, BlockType type)
+    : pool_(pool),
+      kernels_(kernels),
+      weights_(type, n_outputs, width),
+      x_(activation_bytes(weights_.activation(), width) * n_rows),
+      y_(static_cast<size_t>(pool.n_threads()), std::vector<float>(n_outputs * n_rows)) {
     // Bytes of 0x11 are small numbers, never NaN, in every block type.
     const std::vector<std::byte> source(n_outputs * row_bytes(type, width), std::byte{0x11});
-    PackedMatrix weights(type, n_outputs, width);
-    weights.pack(source, 0, weights.n_panels());
+    weights_.pack(source, 0, weights_.n_panels());
 
-    const size_t stride = activation_bytes(weights.activation(), width);
-    std::vector<std::byte> x(stride * n_rows);
-    std::vector<float> values(width);
+    std::vector<float> values(static_cast<size_t>(width) * n_rows);
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    for (int r = 0; r < n_rows; ++r) {
-        std::ranges::generate(values, [&] { return normal(random); });
-        std::byte* row = x.data() + static_cast<size_t>(r) * stride;
-        switch (weights.activation()) {
-            case Activation::f32:
-                std::memcpy(row, values.data(), stride);
-                break;
-            case Activation::q8_0:
-                kernels.quantize_q8_0(values.data(), reinterpret_cast<ActivationQ8_0*>(row), width);
-                break;
-            case Activation::q8_k:
-                kernels.quantize_q8_k(values.data(), reinterpret_cast<ActivationQ8_K*>(row), width);
-                break;
-        }
+    std::ranges::generate(values, [&] { return normal(random); });
+    switch (weights_.activation()) {
+        case Activation::f32:
+            std::memcpy(x_.data(), values.data(), x_.size());
+            break;
+        case Activation::q8_0:
+            kernels.quantize_q8_0(values.data(), reinterpret_cast<ActivationQ8_0*>(x_.data()), width * n_rows);
+            break;
+        case Activation::q8_k:
+            kernels.quantize_q8_k(values.data(), reinterpret_cast<ActivationQ8_K*>(x_.data()), width * n_rows);
+            break;
     }
-    const int n_threads = pool.n_threads();
-    std::vector<std::vector<float>> y(static_cast<size_t>(n_threads), std::vector<float>(n_outputs * n_rows));
-    const double seconds = least_seconds([&] {
-        pool.run(n_threads, [&](int thread) {
+}
+
+double MatmulLimit::measure(std::chrono::milliseconds time) {
+    const int n_threads = pool_.n_threads();
+    const double seconds = least_seconds(time, [&] {
+        pool_.run(n_threads, [&](int thread) {
             for (int i = 0; i < repeats; ++i)
-                kernels.matmul({.weights = &weights,
-                                .first_output = 0,
-                                .n_outputs = n_outputs,
-                                .x = x.data(),
-                                .x_stride = stride,
-                                .n_rows = n_rows,
-                                .y = y[static_cast<size_t>(thread)].data(),
-                                .y_stride = n_outputs});
+                kernels_.matmul({.weights = &weights_,
+                                 .first_output = 0,
+                                 .n_outputs = n_outputs,
+                                 .x = x_.data(),
+                                 .x_stride = x_.size() / n_rows,
+                                 .n_rows = n_rows,
+                                 .y = y_[static_cast<size_t>(thread)].data(),
+                                 .y_stride = n_outputs});
         });
     });
     return static_cast<double>(n_outputs) * width * n_rows * repeats * n_threads / seconds;

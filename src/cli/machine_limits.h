@@ -1,7 +1,11 @@
 // What this machine can do at most, measured where a benchmark runs: the figures that tokens per second are held against.
 #pragma once
+#include <chrono>
+#include <vector>
+
 #include "gguf/block_types.h"
 #include "kernels/kernels.h"
+#include "kernels/packed_matrix.h"
 #include "kernels/thread_pool.h"
 
 namespace kylin::cli {
@@ -9,7 +13,18 @@ namespace kylin::cli {
 // Bytes per second that all threads together can read from memory, from a buffer far beyond the caches.
 double measure_read_bandwidth(ThreadPool& pool);
 
-// Multiply-accumulates per second of all threads together in the matrix kernel for a weight type, weights and rows in the cache.
-double measure_matmul(ThreadPool& pool, const Kernels& kernels, BlockType type);
+// The matrix kernel for a weight type, weights and rows in the cache. The pool and the kernels must outlive it.
+class MatmulLimit {
+public:
+    MatmulLimit(ThreadPool& pool, const Kernels& kernels, BlockType type);
+    double measure(std::chrono::milliseconds time);  // multiply-accumulates per second of all threads together
+
+private:
+    ThreadPool& pool_;
+    const Kernels& kernels_;
+    PackedMatrix weights_;
+    std::vector<std::byte> x_;
+    std::vector<std::vector<float>> y_;  // of each thread
+};
 
 }  // namespace kylin::cli
