@@ -114,7 +114,8 @@ void walk_short_floats(const MatmulTask& task) {
             return walk_shared_floats<V>(task, [&](int panel, int input, int n, float* to, size_t stride) {
                 ShortColumns<V>::unpack(*task.weights, panel, input, n, to, stride);
             });
-    } else if constexpr (V::registers < 32)
+    }
+    if constexpr (V::registers < 32)
         if (task.n_rows > static_cast<int>(ShortColumns<V>::rows)) {
             constexpr int step = 4 * float_chunk;
             alignas(panel_alignment) float floats[step * panel_outputs];
