@@ -60,7 +60,7 @@ TEST_P(Matmul, EveryWidth) {
 
 // A range writes its outputs and nothing else, and the same bits as the whole.
 TEST_P(Matmul, EveryRangeOfOutputs) {
-    constexpr int n_outputs = 77, width = 256, most_rows = 40;
+    constexpr int n_outputs = 77, width = 256, most_rows = 50;
     constexpr size_t stride = n_outputs + 6;
     Random random(23);
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
@@ -81,9 +81,9 @@ TEST_P(Matmul, EveryRangeOfOutputs) {
             for (const int rows : {11, most_rows}) expect_range(first, std::min(last, n_outputs), rows);
 }
 
-// Rows wide enough for several blocks of rows in L2, panels unpacked in several parts, the last of each not full.
+// Rows wide enough for several blocks of rows in L2, panels, alone and in pairs, unpacked in several parts, the last of each not full.
 TEST_P(Matmul, ManyWideRows) {
-    constexpr int n_outputs = 21, width = 9472, rows = 70;
+    constexpr int n_outputs = 53, width = 9472, rows = 70;
     Random random(24);
     const PackedMatrix matrix = testing::packed(type(), n_outputs, width, testing::quantized(type(), gaussian(n_outputs * width, random)));
     const auto x = testing::activations(scalar(), matrix.activation(), gaussian(rows * width, random));
@@ -107,12 +107,12 @@ std::vector<std::vector<float>> extreme_rows(size_t width) {
 
 // Quants, sub-scales and scales at the ends of their ranges meet activations at theirs: no int16 sum may saturate.
 TEST_P(Matmul, ExtremeBlocks) {
-    constexpr int n_outputs = 9, width = 512;
+    constexpr int n_outputs = 33, width = 512;
     Random random(26);
     std::vector<std::byte> x;
     const auto rows = extreme_rows(width);
     const PackedMatrix shape(type(), n_outputs, width);
-    const int n_rows = static_cast<int>(rows.size()), often = 4;  // few, and as many as are multiplied with unpacked panels
+    const int n_rows = static_cast<int>(rows.size()), often = 5;  // few, and as many as are multiplied with pairs of unpacked panels
     for (int i = 0; i < often; ++i)
         for (const auto& row : rows) {
             const auto bytes = testing::activations(scalar(), shape.activation(), row);
@@ -125,7 +125,8 @@ TEST_P(Matmul, ExtremeBlocks) {
             const auto source = testing::filled_blocks(
                 type(), n_outputs * width, [&] { return fill < 0 ? random() & 255 : static_cast<uint64_t>(fill); }, [&] { return scale; });
             const PackedMatrix matrix = testing::packed(type(), n_outputs, width, source);
-            for (const int n : {n_rows, often * n_rows}) expect_scalar_bits(matrix, x, n);
+            const auto expected = testing::matmul(scalar(), matrix, x, often * n_rows);
+            for (const int n : {n_rows, often * n_rows}) expect_same(testing::matmul(kernels(), matrix, x, n), expected, kernels().name);
         }
 }
 

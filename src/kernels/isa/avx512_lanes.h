@@ -103,11 +103,20 @@ struct Avx512 {
     static constexpr int unsigned_max = 255;
 
     static Sums zero_sums() { return zero_ints(); }
-    // In assembly because g++ 12 does not fold the broadcast into the product, which then costs two instructions.
+    // In assembly because g++ 12 does not fold the broadcast of one product into it, which then costs two instructions, and clang 14 loads
+    // the inputs of a tile of two panels so early that they do not fit the registers.
     template <size_t P, size_t C>
     static void dot_u8(Sums (&sums)[P][C], size_t c, const Bytes (&w)[P], const int8_t* x) {
-        for (size_t p = 0; p < P; ++p)
-            asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sums[p][c]) : "v"(w[p]), "m"(*reinterpret_cast<const int8_t(*)[4]>(x)));
+        static_assert(P <= 2);
+        const auto& inputs = *reinterpret_cast<const int8_t(*)[4]>(x);
+        if constexpr (P == 1) {
+            asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sums[0][c]) : "v"(w[0]), "m"(inputs));
+        } else {
+            Bytes v;
+            asm("vpbroadcastd %5, %2\n\tvpdpbusd %2, %3, %0\n\tvpdpbusd %2, %4, %1"
+                : "+v"(sums[0][c]), "+v"(sums[1][c]), "=&v"(v)
+                : "v"(w[0]), "v"(w[1]), "m"(inputs));
+        }
     }
 
     using Scales = Ints;

@@ -12,6 +12,10 @@ inline constexpr size_t vectors_of_panel = panel_outputs / V::lanes;
 // them up.
 enum class Unpacking : uint8_t { copy, split, assemble };
 
+// How many of a recipe's instructions load inputs, where many rows share unpacked bytes. The more, the sooner a tile of two panels pays,
+// which loads an input once for both.
+enum class InputLoads : uint8_t { few, many, most };
+
 // A block of a panel, and which of its outputs comes first in a vector: field + o, for bytes of quants field + 4 * o.
 template <class Block>
 struct Weights {
@@ -57,6 +61,19 @@ struct Unpacked : Format {
     }
 };
 
+// Of two panels at once.
+template <class V, class Format>
+struct UnpackedPair : Unpacked<V, Format> {};
+
+template <class V, class Format>
+struct TileShape {
+    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
+};
+template <class V, class Format>
+struct TileShape<V, UnpackedPair<V, Format>> {
+    static constexpr size_t vectors = 2 * vectors_of_panel<V>, rows = V::pair_rows;
+};
+
 // What a tile fetches while it multiplies: so many bytes with each step, which is 16 or 32 inputs, or a cache line of floats.
 struct Ahead {
     const std::byte* at;
@@ -74,6 +91,7 @@ struct TileInput {
     size_t panel_bytes;
     size_t first_output;      // in the panel
     const uint8_t* unpacked;  // of the panel, or null
+    size_t unpacked_bytes;    // from there to those of the next panel
     Ahead ahead;
     const std::byte* x;  // the first of C rows
     size_t x_stride;
@@ -85,7 +103,8 @@ struct TileInput {
     Weights<typename Format::Block> weights(size_t p, int b) const {
         const size_t output = first_output + p * V::lanes, o = output % panel_outputs;
         const auto* block = reinterpret_cast<const typename Format::Block*>(panel + output / panel_outputs * panel_bytes) + b;
-        if constexpr (requires { Format::block_bytes; }) return {block, o, unpacked + static_cast<size_t>(b) * Format::block_bytes + 4 * o};
+        if constexpr (requires { Format::block_bytes; })
+            return {block, o, unpacked + output / panel_outputs * unpacked_bytes + static_cast<size_t>(b) * Format::block_bytes + 4 * o};
         return {block, o, nullptr};
     }
 
@@ -209,7 +228,8 @@ void walk_rows(const MatmulTask& task, const RowTiles& tiles, int output, int fi
         const size_t r = static_cast<size_t>(first), o = static_cast<size_t>(output % panel_outputs);
         const Ahead ahead = ahead_of<V, Recipe>(w, panel, n_rows, t - first_tile, last_tile - first_tile);
         const RunTile run = tile_of<V, Recipe, P>(n_rows);
-        run({w.panel(panel), w.panel_bytes(), o, nullptr, ahead, task.x + r * task.x_stride, task.x_stride, w.width(), w.outliers(panel)},
+        run({w.panel(panel), w.panel_bytes(), o, nullptr, 0, ahead, task.x + r * task.x_stride, task.x_stride, w.width(),
+             w.outliers(panel)},
             {task.y + r * task.y_stride + output, task.y_stride, n_outputs, false});
     }
 }
@@ -236,40 +256,43 @@ void walk_tiles(const MatmulTask& task) {
     }
 }
 
-// Inputs of a panel in a form that many rows share, and the bytes to fetch meanwhile.
+// Inputs of a panel, or of a tile's panels, in a form that many rows share.
 struct Step {
     const std::byte* panel;
-    const uint8_t* unpacked;
-    const std::byte* next;
-    size_t next_bytes;
+    const uint8_t* unpacked = nullptr;
+    size_t unpacked_bytes = 0;  // of a panel
 };
 
 // Many rows: the weights of `step` inputs at a time are unpacked once for all tiles of a block of rows, by unpack(panel, first input, n).
+// The tiles of all steps fetch the panels that are needed next.
 template <class V, class Recipe, class Unpack>
 void walk_steps(const MatmulTask& task, int step, Unpack&& unpack) {
-    constexpr int rows = static_cast<int>(Recipe::rows);
-    static_assert(Recipe::vectors * V::lanes == panel_outputs);
+    constexpr int rows = static_cast<int>(Recipe::rows), columns = static_cast<int>(Recipe::vectors) * V::lanes;
+    static_assert(columns % panel_outputs == 0);
     const PackedMatrix& w = *task.weights;
     const RowTiles tiles{task.n_rows, (task.n_rows + rows - 1) / rows};
     const int block = tiles_of_block<Recipe>(task), end = task.first_output + task.n_outputs, width = w.width();
+    const int n_steps = (width + step - 1) / step;
+    const size_t n_bytes = w.panel_bytes() * (columns / panel_outputs);
 
-    const auto multiply = [&](int output, int input, int first_tile, int last_tile) {
-        const int n = width - input < step ? width - input : step;
-        const Step s = unpack(output / panel_outputs, input, n);
-        for (int t = first_tile; t < last_tile; ++t) {
-            const int first = tiles.first_row(t);
+    const auto multiply = [&](int output, int nth, int first_tile, int last_tile) {
+        const int panel = output / panel_outputs, input = nth * step, n = width - input < step ? width - input : step;
+        const int n_tiles = last_tile - first_tile;
+        const Step s = unpack(panel, input, n);
+        for (int t = 0; t < n_tiles; ++t) {
+            const int first = tiles.first_row(first_tile + t);
             const size_t r = static_cast<size_t>(first);
-            const Ahead ahead = share_of(s.next, s.next_bytes, t - first_tile, last_tile - first_tile, n / Recipe::inputs_of_step);
+            const Ahead ahead =
+                share_of(w.panel(panel) + n_bytes, n_bytes, nth * n_tiles + t, n_steps * n_tiles, n / Recipe::inputs_of_step);
             const std::byte* x = task.x + r * task.x_stride + static_cast<size_t>(input / Recipe::inputs) * sizeof(typename Recipe::Row);
-            const RunTile run = tile_of<V, Recipe, Recipe::vectors>(tiles.first_row(t + 1) - first);
-            run({s.panel, w.panel_bytes(), 0, s.unpacked, ahead, x, task.x_stride, n},
+            const RunTile run = tile_of<V, Recipe, Recipe::vectors>(tiles.first_row(first_tile + t + 1) - first);
+            run({s.panel, w.panel_bytes(), 0, s.unpacked, s.unpacked_bytes, ahead, x, task.x_stride, n},
                 {task.y + r * task.y_stride + output, task.y_stride, end - output, input > 0});
         }
     };
     for (int t = 0; t < tiles.n_tiles; t += block)
-        for (int output = task.first_output; output < end; output += panel_outputs)
-            for (int input = 0; input < width; input += step)
-                multiply(output, input, t, t + block < tiles.n_tiles ? t + block : tiles.n_tiles);
+        for (int output = task.first_output; output < end; output += columns)
+            for (int i = 0; i < n_steps; ++i) multiply(output, i, t, t + block < tiles.n_tiles ? t + block : tiles.n_tiles);
 }
 
 // Inputs of a panel that are unpacked at a time: with the activations of a tile they fit the first-level cache.
@@ -280,14 +303,28 @@ template <class V, class Recipe>
 void walk_unpacked(const MatmulTask& task) {
     using Format = typename Recipe::WeightFormat;
     using Block = typename Format::Block;
-    alignas(panel_alignment) uint8_t bytes[unpacked_inputs / Recipe::inputs * Format::block_bytes];
+    constexpr size_t panels = Recipe::vectors / vectors_of_panel<V>, panel_bytes = unpacked_inputs / Recipe::inputs * Format::block_bytes;
+    alignas(panel_alignment) uint8_t bytes[panels * panel_bytes];
     walk_steps<V, Recipe>(task, unpacked_inputs, [&](int panel, int input, int n) -> Step {
-        const auto* weights = reinterpret_cast<const Block*>(task.weights->panel(panel)) + input / Recipe::inputs;
-        const size_t n_blocks = static_cast<size_t>(n / Recipe::inputs);
-        for (size_t i = 0; i < n_blocks; ++i) Format::unpack(weights[i], bytes + i * Format::block_bytes);
-        return {reinterpret_cast<const std::byte*>(weights), bytes, reinterpret_cast<const std::byte*>(weights + n_blocks),
-                n_blocks * sizeof(Block)};
+        const std::byte* first = task.weights->panel(panel) + static_cast<size_t>(input / Recipe::inputs) * sizeof(Block);
+        for (size_t p = 0; p < panels; ++p) {
+            const auto* blocks = reinterpret_cast<const Block*>(first + p * task.weights->panel_bytes());
+            for (size_t b = 0; b < static_cast<size_t>(n / Recipe::inputs); ++b)
+                Format::unpack(blocks[b], bytes + p * panel_bytes + b * Format::block_bytes);
+        }
+        return {first, bytes, panel_bytes};
     });
+}
+
+// Two panels at a time; the last one of an odd number alone.
+template <class V, template <class, class> class Recipe, class Format>
+void walk_pairs(MatmulTask task) {
+    const int n = task.n_outputs, n_paired = n / (2 * panel_outputs) * (2 * panel_outputs);
+    task.n_outputs = n_paired;
+    walk_unpacked<V, Recipe<V, UnpackedPair<V, Format>>>(task);
+    task.first_output += n_paired;
+    task.n_outputs = n - n_paired;
+    if (task.n_outputs > 0) walk_unpacked<V, Recipe<V, Unpacked<V, Format>>>(task);
 }
 
 // Where V asks for it, several tiles of rows are multiplied with bytes that were unpacked once. One Zen 3 core, GMAC/s before and after:
@@ -296,6 +333,10 @@ void walk_unpacked(const MatmulTask& task) {
 // and 67; fewer gain nothing.
 template <class V, template <class, class> class Recipe, class Format>
 void walk(const MatmulTask& task) {
+    if constexpr (requires { V::rows_to_pair_panels(InputLoads::most); }) {
+        if constexpr (Recipe<V, Format>::input_loads != InputLoads::few)
+            if (task.n_rows >= V::rows_to_pair_panels(Recipe<V, Format>::input_loads)) return walk_pairs<V, Recipe, Format>(task);
+    }
     if constexpr (requires { V::rows_to_unpack(Format::unpacking); })
         if (task.n_rows >= V::rows_to_unpack(Format::unpacking)) return walk_unpacked<V, Recipe<V, Unpacked<V, Format>>>(task);
     walk_tiles<V, Recipe<V, Format>>(task);

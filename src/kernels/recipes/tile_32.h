@@ -21,7 +21,8 @@ struct SignedBlocks {
     using Block = typename Format::Block;
     using Row = ActivationQ8_0;
     static constexpr int inputs = 32, inputs_of_step = 32;
-    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
+    static constexpr size_t vectors = TileShape<V, Format>::vectors, rows = TileShape<V, Format>::rows;
+    static constexpr InputLoads input_loads = InputLoads::many;
     // Where bytes are multiplied as signed ones anyway, a whole block is summed at once.
     static constexpr bool sums_blocks = std::is_same_v<typename V::SignedBytes, typename V::Bytes>;
     static_assert((sums_blocks ? 8 : 1) * V::products * 128 * 127 <= V::sum_max);
@@ -103,7 +104,8 @@ struct UnsignedBlocks {
     using Block = typename Format::Block;
     using Row = ActivationQ8_0;
     static constexpr int inputs = 32, inputs_of_step = 32;
-    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
+    static constexpr size_t vectors = TileShape<V, Format>::vectors, rows = TileShape<V, Format>::rows;
+    static constexpr InputLoads input_loads = InputLoads::many;
     static constexpr int largest = V::products * Format::max * 127;
     static constexpr int groups_per_sum = 8 * largest <= V::sum_max ? 8 : 4;
     static_assert(Format::max <= V::unsigned_max && groups_per_sum * largest <= V::sum_max);

@@ -33,7 +33,8 @@ struct SuperBlocks {
     using Block = typename Format::Block;
     using Row = ActivationQ8_K;
     static constexpr int inputs = 256, inputs_of_step = 32;
-    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
+    static constexpr size_t vectors = TileShape<V, Format>::vectors, rows = TileShape<V, Format>::rows;
+    static constexpr InputLoads input_loads = InputLoads::few;
     // Of 16 inputs, if a sum of them fits in int16 and V has an instruction for such.
     static constexpr bool short_sums = ScalesShortSums<V> && 4 * V::products * Format::max * q8_max <= INT16_MAX;
     static constexpr int groups_per_sum = short_sums ? 4 : Format::groups_per_sum;
@@ -139,11 +140,12 @@ struct ShortSubBlocks {
     using Block = typename Format::Block;
     using Row = ActivationQ8_K;
     static constexpr int inputs = 256, inputs_of_step = 16;
-    static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
+    static constexpr size_t vectors = TileShape<V, Format>::vectors, rows = TileShape<V, Format>::rows;
     static constexpr bool has_mins = requires(Block b) { b.mins; };
     // Sums of 8 inputs of Q6_K fit in int16 if they begin with the offset of q - 32.
     static constexpr bool short_sums = ScalesShortSums<V> && !has_mins;
     static_assert(8 * 32 * q8_max <= INT16_MAX);
+    static constexpr InputLoads input_loads = short_sums ? InputLoads::most : InputLoads::few;  // two products and an offset for a scale
     static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
     static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 

@@ -121,10 +121,7 @@ void walk_short_floats(const MatmulTask& task) {
             alignas(panel_alignment) float floats[step * panel_outputs];
             return walk_steps<V, FloatColumns<V, FormatUnpackedFloats<V>>>(task, step, [&](int panel, int input, int n) -> Step {
                 ShortColumns<V>::unpack(*task.weights, panel, input, n, floats, panel_outputs);
-                const auto* head = reinterpret_cast<const PanelShortHead*>(task.weights->panel(panel));
-                const auto* next = reinterpret_cast<const PanelShortUnit*>(head + 1) + (input + n) / 8;
-                return {reinterpret_cast<const std::byte*>(floats), nullptr, reinterpret_cast<const std::byte*>(next),
-                        static_cast<size_t>(n / 8) * sizeof *next};
+                return {reinterpret_cast<const std::byte*>(floats)};
             });
         }
     walk_tiles<V, ShortColumns<V>>(task);
