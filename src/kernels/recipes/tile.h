@@ -138,6 +138,18 @@ template <class V, class T, size_t C>
         for (size_t c = 0; c < C; ++c) V::hold_address(rows[c]);
 }
 
+// The same of blocks, for all of their steps.
+template <class V, class Block, size_t P, class Row, size_t C>
+[[gnu::always_inline]] inline void hold_blocks(Weights<Block> (&weights)[P], const Row* (&rows)[C]) {
+    if constexpr (requires { V::hold_block(rows[0]); }) {
+        for (Weights<Block>& w : weights) {
+            V::hold_block(w.at);
+            V::hold_block(w.unpacked);
+        }
+        for (const Row*& row : rows) V::hold_block(row);
+    }
+}
+
 // The bytes of C rows from input `first` on.
 template <size_t C>
 struct RowBytes {

@@ -47,6 +47,7 @@ struct SuperBlocks {
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
             const ActivationQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
+            hold_blocks<V>(w, x);
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = V::zero_ints();
@@ -156,6 +157,7 @@ struct ShortSubBlocks {
             for (size_t p = 0; p < P; ++p) w[p] = in.weights<V, Format>(p, b);
             const ActivationQ8_K* x[C];
             for (size_t c = 0; c < C; ++c) x[c] = reinterpret_cast<const ActivationQ8_K*>(in.x + c * in.x_stride) + b;
+            hold_blocks<V>(w, x);
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
