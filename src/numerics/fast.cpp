@@ -40,18 +40,18 @@ public:
     }
 
     std::vector<double> read(Value v) const override {
-        const float* first = buffers_[index(v.stage)].rows.data();
-        return {first, first + v.size()};
+        std::vector<double> values;
+        values.reserve(v.size());
+        for (int r = 0; r < v.rows; ++r) values.insert(values.end(), row(v, r), row(v, r) + v.width);
+        return values;
     }
-    void read_row(Value v, int r, std::span<float> out) const override {
-        std::copy_n(buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, out.begin());
-    }
+    void read_row(Value v, int r, std::span<float> out) const override { std::copy_n(row(v, r), v.width, out.begin()); }
     void read_peaks(Value v, int r, std::span<float> peaks) const override {
         const Buffer& b = buffers_[index(v.stage)];
         if (b.has_peaks)
             std::copy_n(b.peaks.data() + static_cast<size_t>(r) * peaks.size(), peaks.size(), peaks.begin());
         else
-            kernels_.find_peaks(b.rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width), v.width, peaks.data());
+            kernels_.find_peaks(row(v, r), v.width, peaks.data());
     }
     size_t bytes_of(const Weight& w) const override { return packed(w).bytes(); }
 
@@ -62,7 +62,10 @@ protected:
         sin_.assign(angles.sin.begin(), angles.sin.end());
     }
     void do_write(Value v, std::span<const double> values) override {
-        std::transform(values.begin(), values.end(), make(v), [](double x) { return static_cast<float>(x); });
+        make(v);
+        auto value = values.begin();
+        for (int r = 0; r < v.rows; ++r, value += v.width)
+            std::transform(value, value + v.width, row(v, r), [](double x) { return static_cast<float>(x); });
     }
     void do_embed(Value out, const Weight& table) override {
         make(out);
@@ -157,9 +160,18 @@ protected:
     }
 
 private:
+    // Rows begin a cache line each, and an odd number of lines after the row before: rows that are a power of two apart would share a few
+    // sets of the caches, and a panel's outputs of many rows would push each other out.
+    struct alignas(64) Line {
+        static constexpr int n = 16;
+        float values[n];
+    };
+    static size_t row_stride(int width) { return static_cast<size_t>(((width + Line::n - 1) / Line::n | 1) * Line::n); }
+
     // The rows of a stage and, where those are valid, their quantized forms and their peaks.
     struct Buffer {
-        std::vector<float> rows, peaks;
+        std::vector<Line> rows;
+        std::vector<float> peaks;
         std::vector<std::byte> q8_0, q8_k;
         bool has_q8_0 = false, has_q8_k = false, has_peaks = false;
         Activation wanted = Activation::f32;  // how it was read the last time
@@ -179,7 +191,10 @@ private:
     bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
     static int block_of(Activation form) { return form == Activation::q8_k ? 256 : 32; }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
-    float* row(Value v, int r) { return buffers_[index(v.stage)].rows.data() + static_cast<size_t>(r) * static_cast<size_t>(v.width); }
+    const float* row(Value v, int r) const {
+        return buffers_[index(v.stage)].rows.data()->values + static_cast<size_t>(r) * row_stride(v.width);
+    }
+    float* row(Value v, int r) { return const_cast<float*>(std::as_const(*this).row(v, r)); }
     const PackedMatrix& packed(const Weight& w) const { return weights_->matrices[static_cast<size_t>(w.id)]; }
 
     void drop_derived(Stage s) {
@@ -188,12 +203,11 @@ private:
     }
 
     // Room for a value about to be written.
-    float* make(Value v) {
+    void make(Value v) {
         Buffer& b = buffers_[index(v.stage)];
-        const size_t n = v.size();
+        const size_t n = static_cast<size_t>(v.rows) * row_stride(v.width) / Line::n;
         if (b.rows.size() < n) b.rows.resize(n);
         drop_derived(v.stage);
-        return b.rows.data();
     }
 
     template <class F>
@@ -288,7 +302,8 @@ private:
         const std::byte* input = w.activation() == Activation::f32    ? reinterpret_cast<const std::byte*>(b.rows.data())
                                  : w.activation() == Activation::q8_0 ? b.q8_0.data()
                                                                       : b.q8_k.data();
-        const size_t stride = activation_bytes(w.activation(), x.width);
+        const size_t stride =
+            w.activation() == Activation::f32 ? row_stride(x.width) * sizeof(float) : activation_bytes(w.activation(), x.width);
         kernels_.matmul({.weights = &w,
                          .first_output = piece.first,
                          .n_outputs = piece.n,
@@ -296,7 +311,7 @@ private:
                          .x_stride = stride,
                          .n_rows = n_rows,
                          .y = row(out, first_row),
-                         .y_stride = static_cast<size_t>(out.width)});
+                         .y_stride = row_stride(out.width)});
     }
 
     int rows_per_task() const { return uses(Technique::attention_tiles) ? 64 : 1; }
@@ -394,9 +409,9 @@ private:
                          .first_position = position,
                          .scale = static_cast<float>(s.scale),
                          .q = row(q, c.first_row + first) + head,
-                         .q_stride = static_cast<size_t>(q.width),
+                         .q_stride = row_stride(q.width),
                          .out = row(out, c.first_row + first) + head,
-                         .out_stride = static_cast<size_t>(out.width),
+                         .out_stride = row_stride(out.width),
                          .k_pages = k_pages.data(),
                          .v_pages = v_pages.data()});
     }
