@@ -160,17 +160,14 @@ protected:
     }
 
 private:
-    // Rows begin a cache line each, and an odd number of lines after the row before: rows that are a power of two apart would share a few
-    // sets of the caches, and a panel's outputs of many rows would push each other out.
-    struct alignas(64) Line {
+    struct alignas(64) CacheLine {
         static constexpr int n = 16;
         float values[n];
     };
-    static size_t row_stride(int width) { return static_cast<size_t>(((width + Line::n - 1) / Line::n | 1) * Line::n); }
 
     // The rows of a stage and, where those are valid, their quantized forms and their peaks.
     struct Buffer {
-        std::vector<Line> rows;
+        std::vector<CacheLine> rows;
         std::vector<float> peaks;
         std::vector<std::byte> q8_0, q8_k;
         bool has_q8_0 = false, has_q8_k = false, has_peaks = false;
@@ -191,8 +188,15 @@ private:
     bool uses(Technique t) const { return std::ranges::find(without_, t) == without_.end(); }
     static int block_of(Activation form) { return form == Activation::q8_k ? 256 : 32; }
     static size_t index(Stage s) { return static_cast<size_t>(s); }
+    // In floats. Rows begin a cache line each, an odd number of lines after the row before: rows that are a power of two apart would share
+    // a few sets of the caches, and a panel's outputs of many rows would push each other out.
+    size_t row_stride(int width) const {
+        const int lines = (width + CacheLine::n - 1) / CacheLine::n;
+        return static_cast<size_t>((uses(Technique::odd_rows) ? lines | 1 : lines) * CacheLine::n);
+    }
     const float* row(Value v, int r) const {
-        return buffers_[index(v.stage)].rows.data()->values + static_cast<size_t>(r) * row_stride(v.width);
+        const auto* first = reinterpret_cast<const float*>(buffers_[index(v.stage)].rows.data());
+        return first + static_cast<size_t>(r) * row_stride(v.width);
     }
     float* row(Value v, int r) { return const_cast<float*>(std::as_const(*this).row(v, r)); }
     const PackedMatrix& packed(const Weight& w) const { return weights_->matrices[static_cast<size_t>(w.id)]; }
@@ -205,7 +209,7 @@ private:
     // Room for a value about to be written.
     void make(Value v) {
         Buffer& b = buffers_[index(v.stage)];
-        const size_t n = static_cast<size_t>(v.rows) * row_stride(v.width) / Line::n;
+        const size_t n = static_cast<size_t>(v.rows) * row_stride(v.width) / CacheLine::n;
         if (b.rows.size() < n) b.rows.resize(n);
         drop_derived(v.stage);
     }
@@ -324,7 +328,7 @@ private:
     // for one without effect.
     [[gnu::always_inline]] void fetch(Value v, int r, int first, int n) const {
         if (r >= v.rows) return;
-        for (int i = 0; i < n; i += Line::n) __builtin_prefetch(row(v, r) + first + i);
+        for (int i = 0; i < n; i += CacheLine::n) __builtin_prefetch(row(v, r) + first + i);
     }
     void rotate(Value out, const Rotated& in, const Rope& rope, int r, int first_head, int n_heads) {
         const float* weight = weights_->vectors[static_cast<size_t>(in.norm.weight.id)].data();

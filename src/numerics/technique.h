@@ -15,7 +15,8 @@ enum class Technique : uint8_t {
     last_logits,
     spinning,
     pinning,
-    short_floats
+    short_floats,
+    odd_rows
 };
 
 struct TechniqueInfo {
@@ -34,6 +35,7 @@ inline constexpr auto techniques = std::to_array<TechniqueInfo>({
     {Technique::spinning, "spinning", "a thread that waits looks for 50 us before it sleeps"},
     {Technique::pinning, "pinning", "where there is a thread for every core, it stays there"},
     {Technique::short_floats, "short-floats", "F16 and BF16 weights are held in 12 bits where nothing is lost by it"},
+    {Technique::odd_rows, "odd-rows", "rows of activations lie an odd number of cache lines apart"},
 });
 
 }  // namespace kylin
