@@ -65,6 +65,7 @@ struct Unpacked : Format {
 template <class V, class Format>
 struct UnpackedPair : Unpacked<V, Format> {};
 
+// Vectors of outputs and rows of the largest tile of bytes.
 template <class V, class Format>
 struct TileShape {
     static constexpr size_t vectors = V::byte_vectors, rows = V::byte_rows;
