@@ -14,7 +14,9 @@ void ParityOptions::add_to(CLI::App& command) {
     command.add_option("--numerics", numerics, "fast, layercast or oracle")->capture_default_str();
     command.add_option("--kv", kv, "KV cache type of the fast numerics")->check(CLI::IsMember(kv_type_names))->capture_default_str();
     command.add_option("-t,--threads", n_threads, "Threads (default: every usable core)")->check(CLI::Range(1, 1024));
-    command.add_option("--isa", isa, "Kernels of the fast numerics: avx512_intel, avx512, avx_vnni, avx2, scalar (default: the best)");
+    command.add_option(
+        "--isa", isa,
+        "Kernels of the fast numerics: avx512_intel, avx512_cascade_lake, avx512, avx_vnni, avx2, scalar (default: the best)");
 }
 
 NumericsOptions ParityOptions::numerics_options() const {

@@ -72,7 +72,9 @@ void SessionOptions::add_to(CLI::App& command) {
         ->check(CLI::IsMember(kv_type_names))
         ->capture_default_str()
         ->group(group);
-    command.add_option("--isa", isa, "Kernels of the fast numerics: avx512_intel, avx512, avx_vnni, avx2, scalar (default: the best)")
+    command
+        .add_option("--isa", isa,
+                    "Kernels of the fast numerics: avx512_intel, avx512_cascade_lake, avx512, avx_vnni, avx2, scalar (default: the best)")
         ->group(group);
 }
 

@@ -24,10 +24,11 @@ bool has_f16c() {
 
 // __builtin_cpu_supports asks the operating system too: a feature whose registers it does not save counts as absent.
 bool runs_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
+bool runs_gfni() { return __builtin_cpu_supports("gfni"); }
 bool runs_avx_vnni() {
     constexpr unsigned avx_vnni = 1u << 4;  // not every compiler knows it by name
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return runs_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & avx_vnni) != 0;
+    return runs_avx2() && runs_gfni() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & avx_vnni) != 0;
 }
 bool runs_avx512() {
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
@@ -56,8 +57,10 @@ std::vector<const Kernels*> usable_kernels() {
     std::vector<const Kernels*> tables;
 #ifdef __x86_64__
     if (runs_avx512()) {
-        tables = {&avx512_kernels, &avx512_intel_kernels};
-        if (__builtin_cpu_is("intel")) std::swap(tables[0], tables[1]);
+        std::vector<const Kernels*> intel = {&avx512_cascade_lake_kernels};
+        if (runs_gfni()) intel.insert(intel.begin(), &avx512_intel_kernels);
+        tables = {&avx512_kernels};
+        tables.insert(__builtin_cpu_is("intel") ? tables.begin() : tables.end(), intel.begin(), intel.end());
     }
     if (runs_avx_vnni()) tables.push_back(&avx_vnni_kernels);
     if (runs_avx2()) tables.push_back(&avx2_kernels);

@@ -10,6 +10,7 @@ extern const Kernels avx2_kernels;
 extern const Kernels avx_vnni_kernels;
 extern const Kernels avx512_kernels;
 extern const Kernels avx512_intel_kernels;
+extern const Kernels avx512_cascade_lake_kernels;
 #elif defined(__aarch64__)
 extern const Kernels neon_kernels;
 extern const Kernels neon_i8mm_kernels;

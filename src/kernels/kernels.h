@@ -95,7 +95,7 @@ inline constexpr size_t peak_width = 64;
 constexpr size_t n_peaks(size_t n_values) { return (n_values + peak_width - 1) / peak_width; }
 
 struct Kernels {
-    std::string_view name;  // "scalar", "avx2", "avx_vnni", "avx512", "avx512_intel", "neon", "neon_i8mm"
+    std::string_view name;  // "scalar", "avx2", "avx_vnni", "avx512", "avx512_cascade_lake", "avx512_intel", "neon", "neon_i8mm"
     void (*quantize_q8_0)(const float* x, ActivationQ8_0* y, int n);  // as llama.cpp's quantize_row_q8_0_ref, bit for bit
     void (*quantize_q8_k)(const float* x, ActivationQ8_K* y, int n);  // as llama.cpp's quantize_row_q8_K_ref, bit for bit
     void (*matmul)(const MatmulTask& task);

@@ -22,7 +22,7 @@ LENGTHS = (1, 63, 64, 65, 130, 300)
 BASE = {"threads": 1, "ubatch": 256, "draft": 0, "parallel": 1, "kv": "f16"}
 VARIED = [{}, {"threads": 2}, {"threads": 3}, {"ubatch": 1}, {"ubatch": 33}, {"draft": 7}, {"draft": 64, "threads": 2}, {"parallel": 8, "threads": 2},
           {"parallel": 8, "ubatch": 17, "draft": 7}, {"parallel": 3, "ubatch": 300, "threads": 3, "draft": 7}, {"isa": "avx2"}, {"isa": "avx_vnni"}, {"isa": "avx512"},
-          {"isa": "avx512_intel"}, {"isa": "neon"}]
+          {"isa": "avx512_cascade_lake"}, {"isa": "avx512_intel"}, {"isa": "neon"}]
 SLOW = [{"isa": "scalar"}]  # once is enough: the kernels' own tests compare every type
 TABLE = []
 

@@ -30,11 +30,12 @@ TEST(Dispatch, OffersWhatTheCpuHas) {
 #ifdef __x86_64__
     std::vector<std::string_view> expected;
     if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) {
-        const bool is_intel = __builtin_cpu_is("intel");
-        expected.push_back(is_intel ? "avx512_intel" : "avx512");
-        expected.push_back(is_intel ? "avx512" : "avx512_intel");
+        std::vector<std::string_view> intel = {"avx512_cascade_lake"};
+        if (has_flag("gfni")) intel.insert(intel.begin(), "avx512_intel");
+        expected.push_back("avx512");
+        expected.insert(__builtin_cpu_is("intel") ? expected.begin() : expected.end(), intel.begin(), intel.end());
     }
-    if (has_flag("avx_vnni")) expected.push_back("avx_vnni");
+    if (has_flag("avx_vnni") && has_flag("gfni")) expected.push_back("avx_vnni");
     if (__builtin_cpu_supports("avx2")) expected.push_back("avx2");
     expected.push_back("scalar");
     std::vector<std::string_view> names;

@@ -12,9 +12,9 @@ import json
 import subprocess
 import sys
 
-LEAST_PREFILL = {"avx2": 1.6, "avx_vnni": 1.6, "avx512": 1.7, "avx512_intel": 2.0}
+LEAST_PREFILL = {"avx2": 1.6, "avx_vnni": 1.6, "avx512": 1.7, "avx512_cascade_lake": 1.7, "avx512_intel": 2.0}
 LEAST_PREFILL_BESIDE_AMX = 1.2
-LEAST_DECODE = {"avx2": 1.05, "avx_vnni": 1.05, "avx512": 0.8, "avx512_intel": 1.2}
+LEAST_DECODE = {"avx2": 1.05, "avx_vnni": 1.05, "avx512": 0.8, "avx512_cascade_lake": 1.05, "avx512_intel": 1.2}
 LEAST_START = 1.5
 
 

@@ -14,13 +14,15 @@ from pathlib import Path
 WEAK = "WwVvu"
 # AVX in the widest sense: a mnemonic with v, a 256- or 512-bit register, a mask register, a register above 15.
 AVX512 = re.compile(r"%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])\b")
+GFNI = re.compile(r"\tv?gf2p8")
 AVX = re.compile(r"\sv[a-z0-9]+\s.*%[xyz]mm|%ymm|" + AVX512.pattern)
 # What -march=armv8.2-a+dotprod lets g++ use: the dot product, and the atomics of 8.1.
 DOTPROD = re.compile(r"\t([su]dot|cas[a-z]*|swp[a-z]*|(ld|st)(add|clr|eor|set)[a-z]*)\t")
 I8MM = re.compile(r"\t([su]mmla|us(mmla|dot)|sudot)\t")
 # Of each table's object, and under None of all others: what it may not hold.
 FORBIDDEN = {
-    "x86_64": {None: AVX, "avx2": AVX512, "avx_vnni": AVX512, "avx512": None, "avx512_intel": None},
+    "x86_64": {None: AVX, "avx2": re.compile(f"{AVX512.pattern}|{GFNI.pattern}"), "avx_vnni": AVX512, "avx512": GFNI, "avx512_cascade_lake": GFNI,
+               "avx512_intel": None},
     "aarch64": {None: re.compile(f"{DOTPROD.pattern}|{I8MM.pattern}"), "neon": I8MM, "neon_i8mm": None},
 }
 

@@ -1,50 +1,10 @@
-// The kernels of avx512.cpp for Intel's processors, compiled for their pace. All their 512-bit instructions share two pipes, and a product
-// of int32 takes one twice; an AMD processor has four, of which two multiply. Figures are of a Xeon (Emerald Rapids), two cores, GMAC/s.
+// The kernels of avx512.cpp for Intel's processors with GFNI (Ice Lake and later), compiled for their pace.
 #include "kernels/dispatch.h"
-#include "kernels/isa/avx512_lanes.h"
+#include "kernels/isa/avx512_intel_lanes.h"
 #include "kernels/recipes/table.h"
 
 namespace kylin {
-namespace {
 
-struct Avx512Intel : Avx512 {
-    // Nothing is free beside the products, so more rows than a tile has share what was unpacked once: 256 rows of Q4_K 356 and 416, of Q6_K
-    // 255 and 320, of Q4_0 328 and 380. Two tiles of what is only split would lose some.
-    static constexpr int rows_to_unpack(Unpacking u) { return u == Unpacking::assemble ? 9 : 17; }
-    // Loads of inputs and products together are too many for one cycle: with tiles of two panels 256 rows of Q6_K 318 and 412, of Q8_0 394
-    // and 413, of Q4_0 395 and 415; 12 rows of Q6_K 289 and 276, 32 of Q8_0 361 and 345.
-    static constexpr size_t pair_rows = 6;
-    static constexpr int rows_to_pair_panels(InputLoads loads) { return loads == InputLoads::most ? 16 : 48; }
-    static void store_bytes(void* p, Bytes v) { _mm512_storeu_si512(p, v); }
-
-    // Weights from memory: 33 rows of BF16 in 12 bits 106 and 118, 256 rows 110 and 128, but 24 rows 113 and 108.
-    static constexpr int rows_to_share_floats = 33;
-
-    // The processor alone reads less than memory can give: one row of Q4_K from memory 36 and 45, of Q6_K 20 and 32.
-    static constexpr size_t bytes_ahead(size_t) { return 9472; }
-
-    // Of sums that fit in int16, the lower halves of lanes: one instruction of the pipes instead of three. 256 rows of Q4_K 416 and 480. In
-    // assembly because clang 14 would collect them behind all products of a step, for which it has too few registers: 256 rows of Q6_K 339
-    // and 405.
-    static Ints add_scaled_short(Ints total, Sums sums, Scales scale) {
-        asm("vpdpwssd %2, %1, %0" : "+v"(total) : "v"(sums), "v"(scale));
-        return total;
-    }
-    static Scales alternate_short_scales(const void* pairs, int which) {
-        const Pairs v = pairs_s8(pairs);
-        return which ? _mm512_srli_epi32(v, 16) : _mm512_and_si512(v, splat_int(0xffff));
-    }
-
-    // What multiplies inputs where it reads them, at a base and an index, counts twice: so clang 14 would find all rows, by one index. g++
-    // 12 would move on an address for each input of a step. 256 rows of Q4_K with clang 438 and 482, 8 rows of Q6_K with g++ 214 and 291.
-    template <class T>
-    static void hold_address(const T*& row) {
-        asm("" : "+r"(row));
-    }
-};
-
-}  // namespace
-
-constinit const Kernels avx512_intel_kernels = table_of<Avx512Intel, X86Lanes, Avx512>("avx512_intel");
+constinit const Kernels avx512_intel_kernels = table_of<MovesBits<Avx512Intel>, X86Lanes, Avx512>("avx512_intel");
 
 }  // namespace kylin

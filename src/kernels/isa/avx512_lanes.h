@@ -91,6 +91,11 @@ struct Avx512 {
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
     static Bytes bit_as_16(Bytes v, int bit) { return _mm512_and_si512(shift_bytes(v, 4 - bit), splat_byte(16)); }
     static Bytes two_bits_as_16(Bytes v, int i) { return _mm512_and_si512(shift_bytes(v, 4 - 2 * i), splat_byte(48)); }
+#ifdef __GFNI__
+    static Bytes move_bits(Bytes v, uint64_t matrix) {
+        return _mm512_gf2p8affine_epi64_epi8(v, _mm512_set1_epi64(static_cast<int64_t>(matrix)), 0);
+    }
+#endif
 
     static Pairs pairs_u8(const void* p) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
     static Pairs pairs_s8(const void* p) { return _mm512_cvtepi8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }

@@ -1,5 +1,5 @@
-// The kernels for AVX2 with AVX-VNNI (Alder Lake and later, Zen 5): exact int32 dot products of bytes. Figures are of a Xeon (Emerald
-// Rapids), two cores, GMAC/s, those of AVX2 first: 256 rows of Q8_0 104 and 234, of Q6_K 117 and 210, of Q4_K 206 and 224.
+// The kernels for AVX2 with AVX-VNNI and GFNI (Alder Lake and later, Zen 5): exact int32 dot products of bytes. Figures are of a Xeon
+// (Emerald Rapids), two cores, GMAC/s, those of AVX2 first: 256 rows of Q8_0 104 and 234, of Q6_K 117 and 210, of Q4_K 206 and 224.
 #include "kernels/dispatch.h"
 #include "kernels/isa/x86_lanes.h"
 #include "kernels/recipes/table.h"
@@ -63,6 +63,6 @@ struct AvxVnni : X86Lanes {
 
 }  // namespace
 
-constinit const Kernels avx_vnni_kernels = table_of<AvxVnni, X86Lanes>("avx_vnni");
+constinit const Kernels avx_vnni_kernels = table_of<MovesBits<AvxVnni>, X86Lanes>("avx_vnni");
 
 }  // namespace kylin

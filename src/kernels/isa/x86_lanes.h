@@ -42,6 +42,11 @@ struct X86Lanes : X86Floats {
     // Bit `bit` of every byte as the value 16; bits 2i and 2i + 1 as 16 and 32.
     static Bytes bit_as_16(Bytes v, int bit) { return _mm256_and_si256(shift_bytes(v, 4 - bit), _mm256_set1_epi8(16)); }
     static Bytes two_bits_as_16(Bytes v, int i) { return _mm256_and_si256(shift_bytes(v, 4 - 2 * i), _mm256_set1_epi8(48)); }
+#ifdef __GFNI__
+    static Bytes move_bits(Bytes v, uint64_t matrix) {
+        return _mm256_gf2p8affine_epi64_epi8(v, _mm256_set1_epi64x(static_cast<int64_t>(matrix)), 0);
+    }
+#endif
 
     static Pairs pairs_u8(const void* p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs pairs_s8(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
@@ -105,6 +110,24 @@ private:
         return _mm256_sad_epu8(_mm256_xor_si256(load_bytes(q), splat_byte(-128)), zero_ints());
     }
     static Bytes shift_bytes(Bytes v, int n) { return n >= 0 ? _mm256_slli_epi16(v, n) : _mm256_srli_epi16(v, -n); }
+};
+
+// V where one instruction (vgf2p8affineqb) takes the place of a shift and a mask. On a Xeon (Emerald Rapids), one core, GMAC/s of 1 and 4
+// rows without and with it: AVX-512 Q4_K 74 and 80, 188 and 197, Q5_K 45 and 50, 126 and 146; AVX-VNNI Q5_K 38 and 40, 85 and 87.
+template <class V>
+struct MovesBits : V {
+    using Bytes = typename V::Bytes;
+    static Bytes high_nibbles(Bytes v) { return V::move_bits(v, matrix(4, 0, 4)); }
+    static Bytes bit_as_16(Bytes v, int bit) { return V::move_bits(v, matrix(bit, 4, 1)); }
+    static Bytes two_bits_as_16(Bytes v, int i) { return V::move_bits(v, matrix(2 * i, 4, 2)); }
+
+private:
+    // Moves n bits of a byte and clears the others: row 7 - i of the matrix selects bit i of the result.
+    static constexpr uint64_t matrix(int from, int to, int n) {
+        uint64_t rows = 0;
+        for (int i = 0; i < n; ++i) rows |= uint64_t{1} << (8 * (7 - to - i) + from + i);
+        return rows;
+    }
 };
 
 }  // namespace

@@ -158,6 +158,13 @@ struct RowBytes {
     [[gnu::always_inline]] RowBytes(const Row* const (&x)[C], int first) {
         for (size_t c = 0; c < C; ++c) at[c] = x[c]->qs + first;
     }
+    explicit RowBytes(const int8_t* const* rows) {
+        for (size_t c = 0; c < C; ++c) at[c] = rows[c];
+    }
+    template <size_t n>
+    RowBytes<n> rows(size_t first) const {
+        return RowBytes<n>(at + first);
+    }
     const int8_t* at[C];
 };
 

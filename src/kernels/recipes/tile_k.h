@@ -26,6 +26,14 @@ concept ScalesShortSums = requires {
     &V::add_scaled_short;
 };
 
+template <class V, bool short_sums>
+typename V::Ints add_scaled(typename V::Ints total, typename V::Sums sums, typename V::Scales scale) {
+    if constexpr (short_sums)
+        return V::add_scaled_short(total, sums, scale);
+    else
+        return V::add_scaled(total, sums, scale);
+}
+
 // What Q4_K and Q5_K share. Format: Block, max (largest quant), groups_per_sum and weights(block, sub-block, pair, low, high).
 template <class V, class Format>
 struct SuperBlocks {
@@ -84,18 +92,11 @@ private:
             for (size_t p = 0; p < P; ++p) {
                 const typename V::Scales scale = V::scales(w[p]->scales[s] + w[p].o);
                 for (size_t c = 0; c < C; ++c) {
-                    isum[p][c] = add_scaled(isum[p][c], dot[p][c], scale);
+                    isum[p][c] = add_scaled<V, short_sums>(isum[p][c], dot[p][c], scale);
                     dot[p][c] = V::zero_sums();
                 }
             }
         }
-    }
-
-    static typename V::Ints add_scaled(typename V::Ints total, typename V::Sums sums, typename V::Scales scale) {
-        if constexpr (short_sums)
-            return V::add_scaled_short(total, sums, scale);
-        else
-            return V::add_scaled(total, sums, scale);
     }
 
     static typename V::Ints sum_mins(Weights<Block> w, const ActivationQ8_K& x) {
@@ -140,15 +141,15 @@ struct ShortSubBlocks {
     using WeightFormat = Format;
     using Block = typename Format::Block;
     using Row = ActivationQ8_K;
-    static constexpr int inputs = 256, inputs_of_step = 16;
+    static constexpr int inputs = 256, inputs_of_step = 32;
     static constexpr size_t vectors = TileShape<V, Format>::vectors, rows = TileShape<V, Format>::rows;
     static constexpr bool has_mins = requires(Block b) { b.mins; };
     // Sums of 8 inputs of Q6_K fit in int16 if they begin with the offset of q - 32.
     static constexpr bool short_sums = ScalesShortSums<V> && !has_mins;
     static_assert(8 * 32 * q8_max <= INT16_MAX);
     static constexpr InputLoads input_loads = short_sums ? InputLoads::most : InputLoads::few;  // two products and an offset for a scale
-    static constexpr int groups_per_sum = 4 * V::products * Format::max * q8_max <= V::sum_max ? 4 : 2;
-    static_assert(groups_per_sum * V::products * Format::max * q8_max <= V::sum_max);
+    static constexpr int pairs_per_sum = !short_sums && 4 * V::products * Format::max * q8_max <= V::sum_max ? 2 : 1;
+    static_assert(2 * pairs_per_sum * V::products * Format::max * q8_max <= V::sum_max);
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -161,14 +162,13 @@ struct ShortSubBlocks {
             typename V::Ints isum[P][C];
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) isum[p][c] = first_sum(w[p], *x[c]);
-            for (int s = 0; s < 16; ++s) {
-                in.fetch_ahead<V>(16 * b + s);
-                if constexpr (short_sums)
-                    add_short_sums<P, C>(w, s, x, isum);
-                else
-                    add_sub_block<P, C>(w, s, x, isum);
+            for (int s = 0; s < 8; ++s) {
+                in.fetch_ahead<V>(8 * b + s);
+                add_sub_blocks<P, C>(w, s, x, isum);
             }
+            // Unrolled, since g++ 12 else keeps the sums of 8 rows of Q2_K in memory.
             for (size_t p = 0; p < P; ++p)
+#pragma GCC unroll 8
                 for (size_t c = 0; c < C; ++c) total[p][c] = add_super_block(w[p], *x[c], isum[p][c], total[p][c]);
         }
     }
@@ -196,51 +196,67 @@ private:
         }
     }
 
-    template <size_t P, size_t C>
-    static void add_sub_block(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
-        typename V::Sums dot[P][C];
-        for (size_t p = 0; p < P; ++p)
-            for (size_t c = 0; c < C; ++c) dot[p][c] = V::zero_sums();
+    // What a sum of every row multiplies: pairs of groups of sub-blocks 2 * sub_blocks and the next, from their `first`-th on, and a scale.
+    template <size_t P>
+    struct Factors {
+        static constexpr size_t n = static_cast<size_t>(pairs_per_sum);
+        int sub_blocks, first;
+        typename V::Bytes low[n][P], high[n][P];
         typename V::Scales scale[P];
-        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
-        RowBytes<C> bytes(x, 16 * s);
+    };
+
+    // One row after the other, so that few sums are in registers at a time; two, where an instruction multiplies two.
+    template <size_t P, size_t C>
+    static void add_sub_blocks(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
+        constexpr size_t together = MultipliesTwoRows<V> && C > 1 ? 2 : 1;
+        RowBytes<C> bytes(x, 32 * s);
         hold_addresses<V>(bytes.at);
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i) {
-            typename V::Bytes first[P], second[P];
-            for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
-            dot_groups<V>(dot, first, second, bytes, 8 * i, 8 * i + 4);
-            if ((2 * i + 2) % groups_per_sum != 0) continue;
-            untangle<V>(dot);
-            for (size_t p = 0; p < P; ++p)
-                for (size_t c = 0; c < C; ++c) {
-                    isum[p][c] = V::add_scaled(isum[p][c], dot[p][c], scale[p]);
-                    dot[p][c] = V::zero_sums();
-                }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i += pairs_per_sum) {
+            const Factors<P> factors = factors_of(w, s, i);
+#pragma GCC unroll 8
+            for (size_t c = 0; c + together <= C; c += together) add_rows<together>(factors, x, bytes, c, isum);
+            if constexpr (C % together != 0) add_rows<1>(factors, x, bytes, C - 1, isum);
         }
     }
 
-    // With short sums, one row after the other, so that few of them are in registers at a time. Only the lower half of a lane counts: a sum
-    // may begin with the offsets of its own inputs and of the next.
-    template <size_t P, size_t C>
-    static void add_short_sums(const Weights<Block> (&w)[P], int s, const ActivationQ8_K* const (&x)[C], typename V::Ints (&isum)[P][C]) {
-        typename V::Scales scale[P];
-        for (size_t p = 0; p < P; ++p) scale[p] = V::alternate_short_scales(w[p]->scales[s / 2] + w[p].o, s % 2);
-        RowBytes<C> bytes(x, 16 * s);
-        hold_addresses<V>(bytes.at);
-#pragma GCC unroll 2
-        for (int i = 0; i < 2; ++i) {
-            typename V::Bytes first[P], second[P];
-            for (size_t p = 0; p < P; ++p) Format::weights(w[p], s, i, first[p], second[p]);
-#pragma GCC unroll 8
-            for (size_t c = 0; c < C; ++c) {
-                typename V::Sums dot[P][1];
-                for (size_t p = 0; p < P; ++p) dot[p][0] = V::splat_pair(x[c]->offsets_of_8 + 2 * s + i);
-                V::dot_u8(dot, 0, first, bytes.at[c] + 8 * i);
-                V::dot_u8(dot, 0, second, bytes.at[c] + 8 * i + 4);
-                for (size_t p = 0; p < P; ++p) isum[p][c] = V::add_scaled_short(isum[p][c], dot[p][0], scale[p]);
-            }
+    template <size_t P>
+    [[gnu::always_inline]] static Factors<P> factors_of(const Weights<Block> (&w)[P], int s, int first) {
+        Factors<P> f;
+        f.sub_blocks = s;
+        f.first = first;
+        for (size_t p = 0; p < P; ++p) {
+            for (int i = 0; i < pairs_per_sum; ++i) Format::weights(w[p], 2 * s + first / 2, first % 2 + i, f.low[i][p], f.high[i][p]);
+            const auto* scales = w[p]->scales[s] + w[p].o;
+            if constexpr (short_sums)
+                f.scale[p] = V::alternate_short_scales(scales, first / 2);
+            else
+                f.scale[p] = V::alternate_scales(scales, first / 2);
         }
+        return f;
+    }
+
+    template <size_t R, size_t P, size_t C>
+    [[gnu::always_inline]] static void add_rows(const Factors<P>& f, const ActivationQ8_K* const (&x)[C], const RowBytes<C>& bytes,
+                                                size_t row, typename V::Ints (&isum)[P][C]) {
+        typename V::Sums dot[P][R];
+        for (size_t p = 0; p < P; ++p)
+            for (size_t r = 0; r < R; ++r) dot[p][r] = first_of_sum(*x[row + r], 4 * f.sub_blocks + f.first);
+        for (int i = 0; i < pairs_per_sum; ++i) {
+            const int input = 8 * (f.first + i);
+            dot_groups<V>(dot, f.low[i], f.high[i], bytes.template rows<R>(row), input, input + 4);
+        }
+        untangle<V>(dot);
+        for (size_t p = 0; p < P; ++p)
+            for (size_t r = 0; r < R; ++r) isum[p][row + r] = add_scaled<V, short_sums>(isum[p][row + r], dot[p][r], f.scale[p]);
+    }
+
+    // Only the lower half of a lane of a short sum counts: it may begin with the offsets of its own inputs and of the next.
+    [[gnu::always_inline]] static typename V::Sums first_of_sum(const ActivationQ8_K& x, int nth) {
+        if constexpr (short_sums)
+            return V::splat_pair(x.offsets_of_8 + nth);
+        else
+            return V::zero_sums();
     }
 };
 
