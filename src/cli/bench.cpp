@@ -48,9 +48,9 @@ double median(std::vector<double> values) {
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-// What one token costs: multiply-accumulates of the matrices, bytes of weights, bytes of KV at a depth.
+// What one token costs: multiply-accumulates of the matrices and with each key, bytes of weights, bytes of KV at a depth.
 struct Cost {
-    double layer_macs = 0, head_macs = 0, weight_bytes = 0, kv_bytes_per_position = 0;
+    double layer_macs = 0, head_macs = 0, macs_per_key = 0, weight_bytes = 0, kv_bytes_per_position = 0;
     BlockType main_type = BlockType::f32;
 
     Cost(const Model& model, KvType kv) {
@@ -65,7 +65,11 @@ struct Cost {
         const Config& c = model.config();
         const double page_bytes = static_cast<double>(kv_page_bytes(kv, c.attention.head_dim));
         kv_bytes_per_position = 2.0 * c.n_layer * c.attention.n_head_kv * page_bytes / kv_block;
+        macs_per_key = 2.0 * c.n_layer * c.attention.n_head * c.attention.head_dim;
     }
+
+    // Of a prompt of n tokens, and the logits of its last.
+    double prefill_macs(double n) const { return layer_macs * n + macs_per_key * n * (n + 1) / 2 + head_macs; }
 };
 
 // Of one work, run in turn.
@@ -236,7 +240,7 @@ private:
         if (r.work.kind == Work::Kind::prefill) {
             std::vector<double> shares;
             for (size_t i = 0; i < r.matmul_limits.size(); ++i)
-                shares.push_back((cost.layer_macs * r.work.n + cost.head_macs) / r.seconds.ours[i] / r.matmul_limits[i]);
+                shares.push_back(cost.prefill_macs(r.work.n) / r.seconds.ours[i] / r.matmul_limits[i]);
             j["share_of_matmul_limit"] = median(shares);
         } else {
             const double depth = r.work.depth + r.work.n / 2.0, steps = r.work.n / seconds;  // a step reads the weights once
@@ -343,7 +347,8 @@ void add_bench(CLI::App& app) {
     bench->add_option("--ubatch", settings->n_ubatch, "Rows of one prefill step (default: each engine's own, 256 and 512)")
         ->check(CLI::Range(1, 8192));
     bench->add_option("--kv", settings->kv, "KV cache type, of both engines")->check(CLI::IsMember(kv_type_names))->capture_default_str();
-    bench->add_option("--isa", settings->isa, "Kernels to use: avx512_intel, avx512, avx_vnni, avx2, scalar (default: the best)");
+    bench->add_option("--isa", settings->isa,
+                      "Kernels to use: avx512_intel, avx512_cascade_lake, avx512, avx_vnni, avx2, scalar (default: the best)");
     auto* against = bench->add_option("--against", settings->against, "Run this in turn and print the ratio: llama.cpp, or kylin altered")
                         ->check(CLI::IsMember({"llama.cpp", "kylin"}));
     std::vector<std::string> names;

@@ -26,6 +26,7 @@ double attention_macs(const Batch& batch, int q_width) {
 }  // namespace
 
 StageWork Numerics::work_of(const Projection& p, int rows) const {
+    if (rows == 0) return {p.out};  // the logits of a step whose rows nobody asked for
     return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(bytes_of(p.weight))};
 }
 
