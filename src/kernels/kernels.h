@@ -51,11 +51,12 @@ inline constexpr int kv_scale_dims = 32;  // dims of a position that share a sca
 constexpr size_t kv_key_index(size_t head_dim, size_t slot, size_t d) {
     return (slot / kv_key_group * head_dim + d) * kv_key_group + slot % kv_key_group;
 }
+constexpr size_t kv_value_bytes(KvType type) { return type == KvType::f32 ? 4 : type == KvType::f16 ? 2 : 1; }
 // Bytes of a page of K or of V. One of Q8_0 holds the quants, a byte each, and after them the F16 scales, [head_dim / 32, 64] for K and V
 // alike: 64 scales of the same dims lie together, to be converted as vectors.
 constexpr size_t kv_page_bytes(KvType type, int head_dim) {
     const size_t n = static_cast<size_t>(kv_block) * static_cast<size_t>(head_dim);
-    return type == KvType::f32 ? 4 * n : type == KvType::f16 ? 2 * n : n + 2 * n / kv_scale_dims;
+    return kv_value_bytes(type) * n + (type == KvType::q8_0 ? 2 * n / kv_scale_dims : 0);
 }
 
 // Writes one position of one KV head into its K page and V page, rounded to the cache type; Q8_0 as quantize_q8_0 rounds.

@@ -363,6 +363,19 @@ private:
                            .v_page = kv_.v(layer(), page, head)});
     }
 
+    // A key has a place in many lines of its page, and scores would wait for the stores into each: those are asked for while heads are
+    // normalized. Always inline, as `fetch`.
+    [[gnu::always_inline]] void fetch_place(const AttentionShape& s, const Chunk& c, int i, int head) {
+        const auto position = static_cast<size_t>(c.first_position + i), slot = position % page_positions;
+        const auto width = static_cast<size_t>(s.head_dim), value_bytes = kv_value_bytes(kv_.type());
+        const int page = c.pages[position / page_positions];
+        const std::byte* k = kv_.k(layer(), page, head) + kv_key_index(width, slot, 0) * value_bytes;
+        const std::byte* v = kv_.v(layer(), page, head) + slot * width * value_bytes;
+        constexpr size_t cache_line = 64;
+        for (size_t b = 0; b < kv_key_group * width * value_bytes; b += cache_line) __builtin_prefetch(k + b, 1);
+        for (size_t b = 0; b < width * value_bytes; b += cache_line) __builtin_prefetch(v + b, 1);
+    }
+
     // Of chunks that make several tasks of attention: rows of one task meet keys of another.
     void store_long_chunks(Value k, Value v, const AttentionShape& s, const HeadWork& before_key) {
         for (const Chunk& c : batch().chunks) {
@@ -394,6 +407,7 @@ private:
         const Activation form = make_quantized(out, width);
         pool_.run(static_cast<int>(tasks.size()), [&](int i) {
             const auto& [c, h, first, n] = tasks[static_cast<size_t>(i)];
+            if (n == c->n_rows) fetch_place(s, *c, first, h);
             for (int r = 0; n == c->n_rows && r < n; ++r) {
                 before_key(c->first_row + r, h);
                 store(k, v, s, *c, r, h);
