@@ -5,8 +5,6 @@
 #include <cpuid.h>
 #endif
 
-#include <utility>
-
 #include "base/error.h"
 #ifdef __aarch64__
 #include <sys/auxv.h>

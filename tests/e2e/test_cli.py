@@ -136,6 +136,18 @@ class Bench(unittest.TestCase):
         self.assertGreater(report["start_to_first_token"]["seconds"], 0.001)  # no process starts sooner
         self.assertNotIn("ratio", report["start_to_first_token"])
 
+    def test_counts_the_work_of_a_prompt_that_takes_several_steps(self):
+        report = json.loads(kylin("bench", "-m", MODEL, "-p", 8, "--ubatch", 2, "-n", 1, "-r", 1, "--profile", "--json").stdout)
+        prompt, token = ({s["stage"]: s for s in r["profile"]["stages"]} for r in report["results"])
+
+        def amount(stage, rate):
+            return stage["seconds"] * stage[rate]
+
+        read = "weight_bytes_per_second"
+        self.assertAlmostEqual(amount(prompt["logits"], read), amount(token["logits"], read), delta=1)  # of the last row alone
+        pairs = amount(prompt["attn_heads"], "macs_per_second") / amount(token["attn_heads"], "macs_per_second")
+        self.assertAlmostEqual(pairs, 8 * 9 / 2, places=6)  # of a query and a key
+
     def test_reports_a_bad_model_once(self):
         done = kylin("bench", "-m", "/nowhere.gguf", "--start")
         self.assertEqual(done.returncode, 1)

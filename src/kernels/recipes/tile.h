@@ -75,7 +75,7 @@ struct TileShape<V, UnpackedPair<V, Format>> {
     static constexpr size_t vectors = 2 * vectors_of_panel<V>, rows = V::pair_rows;
 };
 
-// What a tile fetches while it multiplies: so many bytes with each step, which is 16 or 32 inputs, or a cache line of floats.
+// What a tile fetches while it multiplies: so many bytes with each step, which is 32 inputs, or a cache line of floats.
 struct Ahead {
     const std::byte* at;
     size_t step_bytes;
