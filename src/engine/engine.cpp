@@ -58,7 +58,9 @@ private:
 
     void end_all(FinishReason reason, const char* why = "") {
         const auto end = [&](const std::unique_ptr<Sequence>& s) {
-            if (s && !s->ended()) s->end(reason, why);
+            if (!s) return;
+            if (!s->ended()) s->end(reason, why);
+            s->tell_end();
         };
         std::ranges::for_each(active_, end);
         std::ranges::for_each(waiting_, end);
@@ -70,8 +72,11 @@ private:
 
     void publish_load() {
         const std::lock_guard lock(load_mutex_);
-        load_ = {.n_running = static_cast<int>(active_.size()),
-                 .n_waiting = static_cast<int>(waiting_.size()),
+        const auto n_alive = [](const auto& sequences) {
+            return static_cast<int>(std::ranges::count_if(sequences, [](const auto& s) { return !s->ended(); }));
+        };
+        load_ = {.n_running = n_alive(active_),
+                 .n_waiting = n_alive(waiting_),
                  .n_pages = pool_.n_total(),
                  .n_pages_used = pool_.n_total() - pool_.n_free() - cache_.n_pages(),
                  .n_pages_kept = cache_.n_pages()};
@@ -81,11 +86,13 @@ private:
         const auto is_it = [&](const auto& s) { return s->id() == id; };
         if (const auto it = std::find_if(waiting_.begin(), waiting_.end(), is_it); it != waiting_.end()) {
             (*it)->end(FinishReason::cancelled);
+            retire(**it);
             waiting_.erase(it);
         }
         if (const auto it = std::find_if(active_.begin(), active_.end(), is_it); it != active_.end()) {
             (*it)->end(FinishReason::cancelled);
-            retire_ended();
+            retire(**it);
+            active_.erase(it);
         }
     }
 
@@ -118,10 +125,12 @@ private:
         } catch (const Cancelled&) {
             // Who cancelled it stands in the mail.
         } catch (const std::exception& e) {
-            for (const Step::Part& part : step.parts)
+            for (const Step::Part& part : step.parts) {
                 if (!part.sequence->ended()) part.sequence->end(FinishReason::error, e.what());
+                retire(*part.sequence);
+            }
         }
-        retire_ended();
+        std::erase_if(active_, [](const auto& s) { return s->ended(); });
     }
 
     // Watched where one of its requests is: that costs time, and changes no bit of anybody's.
@@ -139,17 +148,21 @@ private:
             Sequence& s = *part.sequence;
             s.advance(part.n_rows);
             if (part.output < 0) continue;
-            if (s.spec().embed) {
+            if (s.spec().embed)
                 embed(s, {Stage::final_norm, logits.rows, parts_.model.config().n_embd}, part.output);
-                continue;
-            }
-            s.count_drafted(part.guess.size());
-            const size_t n = part.guess.size();
-            for (size_t i = 0; go_on(s, logits, part.output + static_cast<int>(i), i < n ? part.guess[i] : no_guess); ++i) continue;
-            // Its prompt has run, and well: whoever begins like it need not wait until it ends.
-            if (s.n_answer() == 1 && !s.ended())
-                cache_.share(s.tokens().first(static_cast<size_t>(s.n_cached())), s.pages(), s.spec().cache_salt);
+            else
+                answer(s, logits, part);
+            if (s.ended()) retire(s);
         }
+    }
+
+    void answer(Sequence& s, Value logits, const Step::Part& part) {
+        const size_t n = part.guess.size();
+        s.count_drafted(n);
+        for (size_t i = 0; go_on(s, logits, part.output + static_cast<int>(i), i < n ? part.guess[i] : no_guess); ++i) continue;
+        // Its prompt has run, and well: whoever begins like it need not wait until it ends.
+        if (s.n_answer() == 1 && !s.ended())
+            cache_.share(s.tokens().first(static_cast<size_t>(s.n_cached())), s.pages(), s.spec().cache_salt);
     }
 
     // `hidden` was made on the way to the logits, and is kept until the next pass.
@@ -181,10 +194,11 @@ private:
         }
     }
 
-    void retire_ended() {
-        for (const auto& s : active_)
-            if (auto cached = s->ended() ? s->release() : std::nullopt) cache_.keep(std::move(*cached), s->spec().cache_salt);
-        std::erase_if(active_, [](const auto& s) { return s->ended(); });
+    // Its pages are free, and the load says so, before anybody hears of its end. Once more after a failure on the way: it goes on there.
+    void retire(Sequence& s) {
+        if (auto cached = s.release()) cache_.keep(std::move(*cached), s.spec().cache_salt);
+        publish_load();
+        s.tell_end();
     }
 
     EngineParts parts_;

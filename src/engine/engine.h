@@ -25,7 +25,7 @@ struct EngineParts {
     const Tokenizer& tokenizer;
 };
 
-// What the engine has in hand at the beginning of a step.
+// What the engine has in hand at the beginning of a step, less what has ended since.
 struct EngineLoad {
     int n_running = 0, n_waiting = 0;
     int n_pages = 0, n_pages_used = 0, n_pages_kept = 0;  // kept: of ended answers, given up when others need them

@@ -69,23 +69,26 @@ void Sequence::accept(int32_t token, std::vector<TokenLogprob> logprobs) {
     const bool full = n_answer() >= origin_.request.max_tokens();
     TokenEvent event{.token = token, .text = text_of(token, ends || full), .logprobs = std::move(logprobs)};
     const bool complete = ends || stops_.matched();
-    if (complete || full) event.finish = finish(complete ? FinishReason::stop : FinishReason::length, {});
-    origin_.sink(event);
-    ended_ = complete || full;  // not before: a finish that memory was lacking for is still owed
+    if (!complete && !full) return origin_.sink(event);
+    event.finish = finish(complete ? FinishReason::stop : FinishReason::length, {});
+    last_ = std::move(event);
 }
 
 void Sequence::accept(std::vector<float> embedding) {
-    origin_.sink({.embedding = std::move(embedding), .finish = finish(FinishReason::stop, {})});
-    ended_ = true;
+    last_ = {.embedding = std::move(embedding), .finish = finish(FinishReason::stop, {})};
 }
 
 void Sequence::end(FinishReason reason, std::string message) {
     failed_ = is_error(reason);
     std::string tail = stops_.feed(text_.flush());
     tail += stops_.finish();
-    const TokenEvent event{.text = std::move(tail), .finish = finish(reason, std::move(message))};
-    origin_.sink(event);
-    ended_ = true;
+    last_ = {.text = std::move(tail), .finish = finish(reason, std::move(message))};
+}
+
+void Sequence::tell_end() {
+    if (told_) return;
+    origin_.sink(*last_);
+    told_ = true;  // not before: an event that memory was lacking for is still owed
 }
 
 Finish Sequence::finish(FinishReason reason, std::string message) const {
@@ -98,11 +101,10 @@ Finish Sequence::finish(FinishReason reason, std::string message) const {
 }
 
 std::optional<CachedTokens> Sequence::release() {
-    if (!pages_ || failed_) return std::nullopt;
+    std::optional<PageTable> pages = std::exchange(pages_, std::nullopt);
+    if (!pages || failed_) return std::nullopt;
     tokens_.resize(static_cast<size_t>(n_cached_));
-    CachedTokens cached{std::move(tokens_), std::move(*pages_)};
-    pages_.reset();
-    return cached;
+    return CachedTokens{std::move(tokens_), std::move(*pages)};
 }
 
 }  // namespace kylin

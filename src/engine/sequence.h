@@ -56,9 +56,12 @@ public:
     void accept(int32_t token, std::vector<TokenLogprob> logprobs);
     void accept(std::vector<float> embedding);
     void end(FinishReason reason, std::string message = {});
-    bool ended() const { return ended_; }
-    // What stays useful after the end; nothing when it was never admitted or failed: then the cache may hold what it choked on.
+    bool ended() const { return last_.has_value(); }
+    // What stays useful after the end; nothing when it was never admitted or failed: then the cache may hold what it choked on. It holds
+    // no pages from here on.
     std::optional<CachedTokens> release();
+    // Sends the event with the finish, which waits for this, so that whoever hears of an end finds the place free. Once, however often.
+    void tell_end();
 
 private:
     bool is_end(int32_t token) const;
@@ -76,7 +79,8 @@ private:
     PromptLookup lookup_;
     int n_drafted_ = 0, n_accepted_ = 0;
     std::shared_ptr<Activations> activations_;
-    bool ended_ = false, failed_ = false;
+    std::optional<TokenEvent> last_;  // set by the end
+    bool told_ = false, failed_ = false;
     std::optional<std::chrono::steady_clock::time_point> admitted_, first_token_;
 };
 

@@ -483,6 +483,24 @@ TEST(Engine, RefusesWhatCannotWork) {
     }
 }
 
+TEST(Engine, TellsAnEndWhenItsPlaceIsFree) {
+    Bench bench({.n_pages = 10, .n_sequences = 1});
+    std::vector<EngineLoad> loads;  // those that the ends found
+    const auto look = [&](const TokenEvent& event) {
+        if (event.finish) loads.push_back(bench.engine().load());
+    };
+    for (int i = 0; i < 50; ++i) bench.start({.prompt = prompt(70, i), .max_tokens = 3}, look).answer.get();
+    bench.start({.prompt = prompt(70, 1), .embed = true}, look).answer.get();
+    Bench::Running cancelled = bench.start({.prompt = prompt(70, 1), .max_tokens = 300}, look);
+    bench.engine().cancel(cancelled.id);
+    cancelled.answer.get();
+    ASSERT_EQ(loads.size(), 52u);
+    for (const EngineLoad& load : loads) {
+        EXPECT_EQ(load.n_running + load.n_waiting, 0);
+        EXPECT_EQ(load.n_pages_used, 0);
+    }
+}
+
 TEST(Engine, SurvivesAStormOfCancellations) {
     Bench bench({.n_pages = 10, .n_sequences = 4, .n_ubatch = 16});
     const Answer expected = Bench({.n_pages = 10}).run(babbling(70, 3));
@@ -496,11 +514,8 @@ TEST(Engine, SurvivesAStormOfCancellations) {
     for (auto& d : doomed) EXPECT_NE(d.answer.get().finish.reason, FinishReason::error);  // some may have come to their end
     for (auto& h : honest) EXPECT_EQ(h.answer.get(), expected);
     EXPECT_EQ(bench.run({.prompt = prompt(600, 1)}).tokens.size(), 40u) << "all pages can be had again";
-    EngineLoad load;
-    do {
-        std::this_thread::yield();  // the load is told after the last event
-        load = bench.engine().load();
-    } while (load.n_running > 0 || load.n_waiting > 0);
+    const EngineLoad load = bench.engine().load();
+    EXPECT_EQ(load.n_running + load.n_waiting, 0);
     EXPECT_EQ(load.n_pages, 10);
     EXPECT_EQ(load.n_pages_used, 0);
 }
