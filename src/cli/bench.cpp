@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/bench_runner.h"
 #include "cli/commands.h"
@@ -48,28 +49,28 @@ double median(std::vector<double> values) {
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-// What one token costs: multiply-accumulates of the matrices and with each key, bytes of weights, bytes of KV at a depth.
+// Multiply-accumulates of one token in the layers' matrices and with each key. The LM head has one row and is bound by reading.
 struct Cost {
-    double layer_macs = 0, head_macs = 0, macs_per_key = 0, weight_bytes = 0, kv_bytes_per_position = 0;
-    BlockType main_type = BlockType::f32;
+    MacsByType layers;
+    double per_key = 0;
+    std::set<BlockType> types = {BlockType::f32};  // of the head, too
 
-    Cost(const Model& model, KvType kv) {
-        std::map<BlockType, double> macs_by_type;
+    explicit Cost(const Model& model) {
+        const Config& c = model.config();
         for (const Weight& w : model.weights()) {
             if (w.role != Role::matrix) continue;
-            const double macs = static_cast<double>(w.n_outputs) * w.width;
-            (w.n_outputs == model.config().n_vocab ? head_macs : layer_macs) += macs;
-            macs_by_type[w.type] += macs;
+            types.insert(w.type);
+            if (w.n_outputs != c.n_vocab) layers[w.type] += static_cast<double>(w.n_outputs) * w.width;
         }
-        main_type = std::ranges::max_element(macs_by_type, {}, [](const auto& entry) { return entry.second; })->first;
-        const Config& c = model.config();
-        const double page_bytes = static_cast<double>(kv_page_bytes(kv, c.attention.head_dim));
-        kv_bytes_per_position = 2.0 * c.n_layer * c.attention.n_head_kv * page_bytes / kv_block;
-        macs_per_key = 2.0 * c.n_layer * c.attention.n_head * c.attention.head_dim;
+        per_key = 2.0 * c.n_layer * c.attention.n_head * c.attention.head_dim;
     }
 
-    // Of a prompt of n tokens, and the logits of its last.
-    double prefill_macs(double n) const { return layer_macs * n + macs_per_key * n * (n + 1) / 2 + head_macs; }
+    MacsByType prefill(double n) const {
+        MacsByType macs;
+        for (const auto& [type, m] : layers) macs[type] = m * n;
+        macs[BlockType::f32] += per_key * n * (n + 1) / 2;
+        return macs;
+    }
 };
 
 // Of one work, run in turn.
@@ -91,15 +92,17 @@ struct Seconds {
 struct Result {
     Work work;
     Seconds seconds;
-    std::vector<double> matmul_limits;  // of a prefill: what the matrix kernel does right after each run
-    StageClock clock;                   // of one more run, when asked for
+    std::vector<double> kernel_seconds;  // of a prefill: what its layers take at the rates measured right after each run
+    StageClock clock;                    // of one more run, when asked for
     double clocked_seconds = 0;
 };
 
 struct Findings {
     Seconds first_token;
     std::vector<Result> results;
-    double peak_bytes = 0, bandwidth = 0, macs = 0;  // of Kylin's process; of the machine, a second
+    double peak_bytes = 0;  // of Kylin's process
+    double bandwidth = 0;   // of the machine, as the rates
+    MacsByType rates;
 };
 
 class Bench {
@@ -124,34 +127,33 @@ public:
         const bool flash = s_.flash == "on" || (s_.flash == "auto" && options.kv == KvType::q8_0);
         Findings found;
         if (s_.start) found.first_token = measure_start(options, flash);
-        Cost cost = cost_of(options);
+        const Cost cost = cost_of(options);
         const auto ours = load(options);
-        cost.weight_bytes = ours->weight_bytes();
         std::unique_ptr<BenchRunner> theirs;
         if (s_.against == "llama.cpp") theirs = make_llama_cpp_runner(options, flash);
         if (s_.against == "kylin") theirs = load(altered(options));
 
         ThreadPool pool(s_.n_threads);
-        MatmulLimit limit(pool, select_kernels(s_.isa), cost.main_type);
+        MacLimits limits(pool, select_kernels(s_.isa), cost.types);
         {
             ProgressBar bar("measuring");
             bar.show(0);
             for (const Work& w : work_) {
-                found.results.push_back(measure(w, *ours, theirs.get(), limit));
+                found.results.push_back(measure(w, *ours, theirs.get(), cost, limits));
                 bar.show(static_cast<double>(found.results.size()) / static_cast<double>(work_.size()));
             }
         }
         found.peak_bytes = ours->peak_bytes();  // before the memory that the bandwidth is measured with
         found.bandwidth = measure_read_bandwidth(pool);
-        found.macs = limit.measure(std::chrono::milliseconds(300));
-        report(options, *ours, theirs.get(), cost, found);
+        found.rates = limits.measure(std::chrono::milliseconds(300));
+        report(options, *ours, theirs.get(), found);
     }
 
 private:
     // Before this process loads the model, so that its file, read once more, does not count in the peak of memory.
     static Cost cost_of(const BenchOptions& options) {
         const gguf::File file = gguf::File::open(options.model);
-        return Cost(*Model::load(file), options.kv);
+        return Cost(*Model::load(file));
     }
 
     static std::unique_ptr<BenchRunner> load(const BenchOptions& options) {
@@ -195,13 +197,16 @@ private:
     }
 
     // Pairs in turn, so that a machine that slows down slows both; and a prefill in turn with what bounds it.
-    Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs, MatmulLimit& limit) const {
+    Result measure(const Work& w, BenchRunner& ours, BenchRunner* theirs, const Cost& cost, MacLimits& limits) const {
         Result r{w, {}, {}, {}};
         w.seconds(ours);  // warm up: caches, and the KV cache to the depth
         if (theirs) w.seconds(*theirs);
         for (int i = 0; i < s_.repeats; ++i) {
             r.seconds.ours.push_back(w.seconds(ours));
-            if (w.kind == Work::Kind::prefill) r.matmul_limits.push_back(limit.measure(std::chrono::milliseconds(100)));
+            if (w.kind == Work::Kind::prefill) {
+                const MacsByType rates = limits.measure(std::chrono::milliseconds(50));
+                r.kernel_seconds.push_back(seconds_at(rates, cost.prefill(w.n)));
+            }
             if (theirs) r.seconds.theirs.push_back(w.seconds(*theirs));
         }
         if (s_.profile) {
@@ -212,11 +217,11 @@ private:
         return r;
     }
 
-    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const Cost& cost, const Findings& found) const {
+    void report(const BenchOptions& options, const BenchRunner& ours, BenchRunner* theirs, const Findings& found) const {
         Json j = {{"model", options.model.string()},        {"threads", s_.n_threads},
                   {"kernels", select_kernels(s_.isa).name}, {"load_seconds", ours.load_seconds()},
-                  {"peak_bytes", found.peak_bytes},         {"read_bandwidth_bytes_per_second", found.bandwidth},
-                  {"matmul_macs_per_second", found.macs},   {"matmul_type", info(cost.main_type).name}};
+                  {"peak_bytes", found.peak_bytes},         {"read_bandwidth_bytes_per_second", found.bandwidth}};
+        for (const auto& [type, rate] : found.rates) j["macs_per_second"][std::string(info(type).name)] = rate;
         if (theirs) j["against"] = {{"name", against()}, {"load_seconds", theirs->load_seconds()}, {"peak_bytes", theirs->peak_bytes()}};
         if (s_.start) {
             const Seconds& start = found.first_token;
@@ -225,8 +230,8 @@ private:
             start.append_ratio(j["start_to_first_token"]);
         }
         for (const Result& r : found.results) {
-            j["results"].push_back(row(r, cost, found.bandwidth));
-            if (s_.profile) j["results"].back()["profile"] = profile(r);
+            j["results"].push_back(row(r, ours.reads(), found.bandwidth));
+            if (s_.profile) j["results"].back()["profile"] = profile(r, found);
         }
         if (s_.json)
             std::cout << j.dump(2) << '\n';
@@ -234,25 +239,25 @@ private:
             print(j);
     }
 
-    static Json row(const Result& r, const Cost& cost, double bandwidth) {
+    static Json row(const Result& r, const Reads& reads, double bandwidth) {
         const double seconds = median(r.seconds.ours), rate = r.work.n_tokens() / seconds;
         Json j = {{"work", r.work.name()}, {"tokens_per_second", rate}};
         if (r.work.kind == Work::Kind::prefill) {
             std::vector<double> shares;
-            for (size_t i = 0; i < r.matmul_limits.size(); ++i)
-                shares.push_back(cost.prefill_macs(r.work.n) / r.seconds.ours[i] / r.matmul_limits[i]);
-            j["share_of_matmul_limit"] = median(shares);
+            for (size_t i = 0; i < r.kernel_seconds.size(); ++i)
+                shares.push_back((r.kernel_seconds[i] + reads.head / bandwidth) / r.seconds.ours[i]);
+            j["share_of_kernels"] = median(shares);
         } else {
             const double depth = r.work.depth + r.work.n / 2.0, steps = r.work.n / seconds;  // a step reads the weights once
-            const double kv = cost.kv_bytes_per_position * depth * r.work.n_streams;
-            j["share_of_read_bandwidth"] = (cost.weight_bytes + kv) * steps / bandwidth;
+            const double kv = reads.of_position * depth * r.work.n_streams;
+            j["share_of_read_bandwidth"] = (reads.weights() + kv) * steps / bandwidth;
         }
         if (!r.seconds.theirs.empty()) j["against_tokens_per_second"] = r.work.n_tokens() / median(r.seconds.theirs);
         r.seconds.append_ratio(j);
         return j;
     }
 
-    static Json profile(const Result& r) {
+    static Json profile(const Result& r, const Findings& found) {
         Json stages = Json::array();
         double inside = 0;
         for (size_t i = 0; i < n_stages; ++i) {
@@ -260,24 +265,29 @@ private:
             const StageClock::Total& t = r.clock.of(stage);
             if (t.seconds == 0) continue;
             inside += t.seconds;
+            double macs = 0;
+            for (const auto& [type, n] : t.macs) macs += n;
             stages.push_back({{"stage", info(stage).name},
                               {"seconds", t.seconds},
                               {"share", t.seconds / r.clocked_seconds},
-                              {"macs_per_second", t.macs / t.seconds},
-                              {"weight_bytes_per_second", t.bytes / t.seconds}});
+                              {"macs_per_second", macs / t.seconds},
+                              {"share_of_kernels", seconds_at(found.rates, t.macs) / t.seconds},
+                              {"bytes_per_second", t.bytes / t.seconds},
+                              {"share_of_read_bandwidth", t.bytes / found.bandwidth / t.seconds}});
         }
         return {{"seconds", r.clocked_seconds}, {"inside_stages", inside / r.clocked_seconds}, {"stages", stages}};
     }
 
-    static void print_profile(const Json& p, double bandwidth, double macs) {
-        const auto part = [](const Json& s, const char* name, double limit) {
+    static void print_profile(const Json& p) {
+        const auto part = [](const Json& s, const char* name, const char* share) {
             const double rate = s[name].get<double>();
-            return rate == 0 ? std::string() : fmt::format("{:.1f} ({:.0f} %)", rate / 1e9, 100 * rate / limit);
+            return rate == 0 ? std::string() : fmt::format("{:.1f} ({:.0f} %)", rate / 1e9, 100 * s[share].get<double>());
         };
         fmt::print("    {:<14}{:>10}{:>8}{:>18}{:>18}\n", "stage", "ms", "share", "GMAC/s (limit)", "GB/s (limit)");
         for (const Json& s : p["stages"])
             fmt::print("    {:<14}{:>10.2f}{:>6.1f} %{:>18}{:>18}\n", s["stage"].get<std::string>(), 1e3 * s["seconds"].get<double>(),
-                       100 * s["share"].get<double>(), part(s, "macs_per_second", macs), part(s, "weight_bytes_per_second", bandwidth));
+                       100 * s["share"].get<double>(), part(s, "macs_per_second", "share_of_kernels"),
+                       part(s, "bytes_per_second", "share_of_read_bandwidth"));
         fmt::print("    {:.1f} % of {:.2f} ms are inside the stages\n", 100 * p["inside_stages"].get<double>(),
                    1e3 * p["seconds"].get<double>());
     }
@@ -296,22 +306,22 @@ private:
     static void print(const Json& j) {
         fmt::print("{}  {} threads, {} kernels\n", j["model"].get<std::string>(), j["threads"].get<int>(), j["kernels"].get<std::string>());
         fmt::print("load {:.2f} s, peak memory {:.0f} MiB\n", j["load_seconds"].get<double>(), j["peak_bytes"].get<double>() / (1 << 20));
-        fmt::print("limits here: reads {:.1f} GB/s, {} kernel {:.0f} GMAC/s\n\n", j["read_bandwidth_bytes_per_second"].get<double>() / 1e9,
-                   j["matmul_type"].get<std::string>(), j["matmul_macs_per_second"].get<double>() / 1e9);
+        fmt::print("limits here: reads {:.1f} GB/s; GMAC/s:", j["read_bandwidth_bytes_per_second"].get<double>() / 1e9);
+        for (const auto& [type, rate] : j["macs_per_second"].items()) fmt::print(" {} {:.0f}", type, rate.get<double>() / 1e9);
+        fmt::print("\n\n");
         if (j.contains("start_to_first_token")) print_start(j["start_to_first_token"]);
         const bool pairs = j.contains("against");
         const std::string name = pairs ? j["against"]["name"].get<std::string>() : "";
         if (pairs) fmt::print("in turn with {}\n\n", name);
         fmt::print("{:<28}{:>12}{:>22}{}\n", "work", "tokens/s", "share of the limit", pairs ? "       other   ratio (least .. most)" : "");
         for (const Json& r : j["results"]) {
-            const bool prefill = r.contains("share_of_matmul_limit");
-            const double share = r[prefill ? "share_of_matmul_limit" : "share_of_read_bandwidth"].get<double>();
+            const bool prefill = r.contains("share_of_kernels");
+            const double share = r[prefill ? "share_of_kernels" : "share_of_read_bandwidth"].get<double>();
             fmt::print("{:<28}{:>12.1f}{:>12.0f} % of {:<5}", r["work"].get<std::string>(), r["tokens_per_second"].get<double>(),
                        100 * share, prefill ? "MACs" : "reads");
             if (pairs) fmt::print("{:>12.1f}   {}", r["against_tokens_per_second"].get<double>(), ratio(r));
             fmt::print("\n");
-            if (r.contains("profile"))
-                print_profile(r["profile"], j["read_bandwidth_bytes_per_second"].get<double>(), j["matmul_macs_per_second"].get<double>());
+            if (r.contains("profile")) print_profile(r["profile"]);
         }
         if (name == "llama.cpp")
             fmt::print("\nllama.cpp: load {:.2f} s, peak memory {:.0f} MiB\n", j["against"]["load_seconds"].get<double>(),

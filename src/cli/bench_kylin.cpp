@@ -35,11 +35,12 @@ public:
         load_seconds_ = seconds_since(start);
     }
     double load_seconds() const override { return load_seconds_; }
-    double weight_bytes() const override {
-        double bytes = 0;
+    Reads reads() const override {
+        const Config& c = model_->config();
+        Reads reads{.of_position = static_cast<double>(math_->kv_bytes_of_position()) * c.n_layer};
         for (const Weight& w : model_->weights())
-            if (w.role == Role::matrix) bytes += static_cast<double>(math_->bytes_of(w));
-        return bytes;
+            if (w.role == Role::matrix) (w.n_outputs == c.n_vocab ? reads.head : reads.layers) += static_cast<double>(math_->bytes_of(w));
+        return reads;
     }
     double peak_bytes() override {
         rusage usage{};

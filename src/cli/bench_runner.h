@@ -14,6 +14,12 @@ struct DecodeWork {
     int depth;  // tokens already in the KV cache
 };
 
+// Bytes that a token makes an engine read: of the matrices, and for each token before it.
+struct Reads {
+    double layers = 0, head = 0, of_position = 0;
+    double weights() const { return layers + head; }
+};
+
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -27,7 +33,7 @@ public:
     virtual double decode(const DecodeWork& work) = 0;  // seconds
     virtual double streams(int n, int n_streams) = 0;   // seconds: n tokens of each of n_streams together, from empty caches
     virtual void time_with(StageClock*) {}              // from now on; only Kylin can
-    virtual double weight_bytes() const { return 0; }   // read for a token; only Kylin knows
+    virtual Reads reads() const { return {}; }          // only Kylin knows
 };
 
 struct BenchOptions {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <numeric>
 #include <random>
 
 namespace kylin::cli {
@@ -59,6 +60,27 @@ double measure_read_bandwidth(ThreadPool& pool) {
     return read ? static_cast<double>(words * sizeof(uint64_t)) / seconds : 0;
 }
 
+namespace {
+
+double measure_float_products(ThreadPool& pool, const Kernels& kernels, std::chrono::milliseconds time) {
+    constexpr int steps = 100000;
+    constexpr float half = 0.5f;  // chains stay at 1
+    struct alignas(64) Done {
+        double products;
+        float value;
+    };
+    std::vector<Done> done(static_cast<size_t>(pool.n_threads()));
+    const double seconds = least_seconds(time, [&] {
+        pool.run(pool.n_threads(), [&](int thread) {
+            Done& d = done[static_cast<size_t>(thread)];
+            d.value = kernels.multiply_floats(steps, half, d.products);
+        });
+    });
+    return std::accumulate(done.begin(), done.end(), 0.0, [](double sum, const Done& d) { return sum + d.products; }) / seconds;
+}
+
+}  // namespace
+
 MatmulLimit::MatmulLimit(ThreadPool& pool, const Kernels& kernels, BlockType type)
     : pool_(pool),
       kernels_(kernels),
@@ -102,6 +124,23 @@ double MatmulLimit::measure(std::chrono::milliseconds time) {
         });
     });
     return static_cast<double>(n_outputs) * width * n_rows * repeats * n_threads / seconds;
+}
+
+MacLimits::MacLimits(ThreadPool& pool, const Kernels& kernels, const std::set<BlockType>& types) : pool_(pool), kernels_(kernels) {
+    for (const BlockType type : types)
+        if (type != BlockType::f32) limits_.try_emplace(type, pool, kernels, type);
+}
+
+MacsByType MacLimits::measure(std::chrono::milliseconds time) {
+    MacsByType rates = {{BlockType::f32, measure_float_products(pool_, kernels_, time)}};
+    for (auto& [type, limit] : limits_) rates[type] = limit.measure(time);
+    return rates;
+}
+
+double seconds_at(const MacsByType& rates, const MacsByType& macs) {
+    double seconds = 0;
+    for (const auto& [type, n] : macs) seconds += n / rates.at(type);
+    return seconds;
 }
 
 }  // namespace kylin::cli

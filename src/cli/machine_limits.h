@@ -1,12 +1,15 @@
 // What this machine can do at most, measured where a benchmark runs: the figures that tokens per second are held against.
 #pragma once
 #include <chrono>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "gguf/block_types.h"
 #include "kernels/kernels.h"
 #include "kernels/packed_matrix.h"
 #include "kernels/thread_pool.h"
+#include "model/stage_clock.h"
 
 namespace kylin::cli {
 
@@ -26,5 +29,20 @@ private:
     std::vector<std::byte> x_;
     std::vector<std::vector<float>> y_;  // of each thread
 };
+
+// Multiply-accumulates per second by type: those kernels' for the types of a model, and for F32 what the processor can do in registers.
+class MacLimits {
+public:
+    MacLimits(ThreadPool& pool, const Kernels& kernels, const std::set<BlockType>& types);
+    MacsByType measure(std::chrono::milliseconds time);  // `time` for each type
+
+private:
+    ThreadPool& pool_;
+    const Kernels& kernels_;
+    std::map<BlockType, MatmulLimit> limits_;
+};
+
+// Seconds that these multiply-accumulates take if each type runs at its rate.
+double seconds_at(const MacsByType& rates, const MacsByType& macs);
 
 }  // namespace kylin::cli

@@ -107,6 +107,7 @@ struct Kernels {
     void (*find_peaks)(const float* x, int n, float* peaks);                            // [n_peaks(n)], NaN where a value is not finite
     void (*store_kv)(const KvStore& task);
     void (*attend)(const AttentionTask& task);
+    float (*multiply_floats)(int n, float factor, double& products);  // the most that floats can be multiplied: a limit, not a stage
 };
 
 // The tables this program was built with that this CPU can run, best first; the last is scalar.

@@ -16,18 +16,22 @@ void require_attention(Value q, Value k, Value v, const AttentionShape& shape, S
     require_shape(q.width == shape.n_head * shape.head_dim && k.width == shape.n_head_kv * shape.head_dim && v.width == k.width, out);
 }
 
-// Scores and weighted values of every visible key.
-double attention_macs(const Batch& batch, int q_width) {
-    double keys = 0;
-    for (const Chunk& c : batch.chunks) keys += c.n_rows * (c.first_position + (c.n_rows + 1) / 2.0);
-    return 2 * keys * q_width;
-}
-
 }  // namespace
 
 StageWork Numerics::work_of(const Projection& p, int rows) const {
     if (rows == 0) return {p.out};  // the logits of a step whose rows nobody asked for
-    return {p.out, static_cast<double>(rows) * p.weight.n_outputs * p.weight.width, static_cast<double>(bytes_of(p.weight))};
+    const double macs = static_cast<double>(rows) * p.weight.n_outputs * p.weight.width;
+    return {p.out, macs, static_cast<double>(bytes_of(p.weight)), p.weight.type};
+}
+
+// Scores and weighted values of every visible key, each read once for the rows of a chunk.
+StageWork Numerics::work_of_attention(Stage out, int q_width) const {
+    double pairs = 0, positions = 0;
+    for (const Chunk& c : batch_->chunks) {
+        pairs += c.n_rows * (c.first_position + (c.n_rows + 1) / 2.0);
+        positions += c.first_position + c.n_rows;
+    }
+    return {out, 2 * pairs * q_width, positions * static_cast<double>(kv_bytes_of_position())};
 }
 
 void Numerics::begin(const Batch& batch) {
@@ -66,7 +70,7 @@ Value Numerics::rope(Stage out, Value x, const Rope& rope) {
 Value Numerics::attend(Stage out, Value q, Value k, Value v, const AttentionShape& shape) {
     require_attention(q, k, v, shape, out, batch_->rows());
     const Value y{out, q.rows, q.width};
-    timed({out, attention_macs(*batch_, q.width)}, [&] { do_attend(y, q, k, v, shape); });
+    timed(work_of_attention(out, q.width), [&] { do_attend(y, q, k, v, shape); });
     return offer(y);
 }
 
@@ -81,7 +85,7 @@ Value Numerics::attend(Stage out, const Rotated& q, const Rotated& k, Value v, c
     }
     require_attention(q.x, k.x, v, shape, out, batch_->rows());
     const Value y{out, q.x.rows, q.x.width};
-    timed({out, attention_macs(*batch_, q.x.width)}, [&] { do_attend_rotated(y, q, k, v, rope, shape); });
+    timed(work_of_attention(out, q.x.width), [&] { do_attend_rotated(y, q, k, v, rope, shape); });
     return offer(y);
 }
 

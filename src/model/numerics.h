@@ -69,6 +69,7 @@ public:
     virtual void read_row(Value v, int row, std::span<float> out) const = 0;
     virtual void read_peaks(Value v, int row, std::span<float> peaks) const = 0;  // of that row; see kernels.h
     virtual size_t bytes_of(const Weight& w) const { return w.data.size(); }      // of a matrix, in the form that is read
+    virtual size_t kv_bytes_of_position() const { return 0; }                     // of one layer, in that form; 0: nobody counts them
 
 protected:
     virtual void do_begin(const Batch& batch) = 0;
@@ -94,6 +95,7 @@ protected:
 
 private:
     StageWork work_of(const Projection& p, int rows) const;
+    StageWork work_of_attention(Stage out, int q_width) const;
     template <class Compute>
     void timed(std::span<const StageWork> works, Compute&& compute) {
         if (!clock_) [[likely]]

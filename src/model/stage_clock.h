@@ -1,22 +1,29 @@
-// Where the time of forward passes goes: seconds, multiply-accumulates and bytes of weights, stage by stage.
+// Where the time of forward passes goes: seconds, multiply-accumulates and bytes that are read, stage by stage.
 #pragma once
 #include <array>
 #include <chrono>
+#include <map>
 #include <span>
 
+#include "gguf/block_types.h"
 #include "model/stages.h"
 
 namespace kylin {
 
+// Multiply-accumulates by the type of the weights; those with keys and values, in whatever type they lie, are F32's.
+using MacsByType = std::map<BlockType, double>;
+
 struct StageWork {
     Stage stage;
-    double macs = 0, bytes = 0;  // of weights
+    double macs = 0, bytes = 0;  // bytes of weights, or of keys and values
+    BlockType type = BlockType::f32;
 };
 
 class StageClock {
 public:
     struct Total {
-        double seconds = 0, macs = 0, bytes = 0;
+        double seconds = 0, bytes = 0;
+        MacsByType macs;
     };
     // Stages that are computed together share their time by their multiply-accumulates.
     void add(std::span<const StageWork> works, double seconds) {
@@ -25,7 +32,7 @@ public:
         for (const StageWork& w : works) {
             Total& t = totals_[static_cast<size_t>(w.stage)];
             t.seconds += macs > 0 ? seconds * w.macs / macs : seconds / static_cast<double>(works.size());
-            t.macs += w.macs;
+            if (w.macs > 0) t.macs[w.type] += w.macs;
             t.bytes += w.bytes;
         }
     }

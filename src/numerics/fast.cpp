@@ -54,6 +54,7 @@ public:
             kernels_.find_peaks(row(v, r), v.width, peaks.data());
     }
     size_t bytes_of(const Weight& w) const override { return packed(w).bytes(); }
+    size_t kv_bytes_of_position() const override { return kv_.bytes_of_position(); }
 
 protected:
     void do_begin(const Batch& batch) override {

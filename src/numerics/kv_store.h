@@ -17,6 +17,7 @@ public:
     KvType type() const { return type_; }
     int n_pages() const { return n_pages_; }
     size_t bytes() const { return bytes_; }
+    size_t bytes_of_position() const { return static_cast<size_t>(n_head_kv_) * 2 * page_bytes_ / kv_block; }  // in one layer
     std::byte* k(int layer, int page, int head) { return at(layer, page, head); }
     std::byte* v(int layer, int page, int head) { return at(layer, page, head) + page_bytes_; }
 

@@ -143,7 +143,7 @@ class Bench(unittest.TestCase):
         def amount(stage, rate):
             return stage["seconds"] * stage[rate]
 
-        read = "weight_bytes_per_second"
+        read = "bytes_per_second"
         self.assertAlmostEqual(amount(prompt["logits"], read), amount(token["logits"], read), delta=1)  # of the last row alone
         pairs = amount(prompt["attn_heads"], "macs_per_second") / amount(token["attn_heads"], "macs_per_second")
         self.assertAlmostEqual(pairs, 8 * 9 / 2, places=6)  # of a query and a key

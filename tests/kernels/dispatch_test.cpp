@@ -1,4 +1,5 @@
 // The choice of a table: best first, scalar last, each one complete, and the named one or an error.
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -67,7 +68,20 @@ TEST(Dispatch, EveryTableIsComplete) {
     for (const Kernels* k : usable_kernels()) {
         EXPECT_TRUE(k->quantize_q8_0 && k->quantize_q8_k && k->matmul) << k->name;
         EXPECT_TRUE(k->rms_norm && k->rope && k->silu_mul && k->add && k->find_peaks) << k->name;
-        EXPECT_TRUE(k->store_kv && k->attend) << k->name;
+        EXPECT_TRUE(k->store_kv && k->attend && k->multiply_floats) << k->name;
+    }
+}
+
+TEST(Dispatch, TheMostProductsOfFloatsAreReallyMade) {
+    for (const Kernels* k : usable_kernels()) {
+        double products = 0, twice = 0;
+        // With the factor 1 each step of a chain adds 1, and the value is the sum of as many chains as a lane has.
+        const float value = k->multiply_floats(999, 1, products), double_steps = k->multiply_floats(1999, 1, twice);
+        EXPECT_EQ(double_steps, 2 * value) << k->name;
+        const double chains = value / 1000, lanes = products / 999 / chains;
+        EXPECT_GE(chains, 8) << k->name;
+        EXPECT_EQ(lanes, std::floor(lanes)) << k->name;
+        EXPECT_EQ(twice / 1999, products / 999) << k->name;
     }
 }
 

@@ -6,6 +6,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/recipes/attention.h"
 #include "kernels/recipes/panel.h"
+#include "kernels/recipes/peak.h"
 #include "kernels/recipes/quantize.h"
 #include "kernels/recipes/rows.h"
 
@@ -244,6 +245,7 @@ const Kernels scalar_kernels = {
     .find_peaks = find_peaks<ScalarFloats>,
     .store_kv = store_kv<ScalarFloats, scalar_quantize_q8_0>,
     .attend = attend<ScalarFloats>,
+    .multiply_floats = multiply_floats<ScalarFloats>,
 };
 
 }  // namespace kylin

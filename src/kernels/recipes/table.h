@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/recipes/attention.h"
 #include "kernels/recipes/matmul.h"
+#include "kernels/recipes/peak.h"
 #include "kernels/recipes/quantize.h"
 #include "kernels/recipes/rows.h"
 
@@ -21,6 +22,7 @@ constexpr Kernels table_of(std::string_view name) {
         .find_peaks = find_peaks<Rows>,
         .store_kv = store_kv<Rows, quantize_q8_0<Rows>>,
         .attend = attend<Wide>,
+        .multiply_floats = multiply_floats<Wide>,
     };
 }
 
