@@ -94,10 +94,11 @@ struct NeonFloats {
     }
 
     static Squares no_squares() { return {}; }
+    static Squares add_squares(Squares sum, const float* p) { return add_squares(sum, load_f32(p)); }
     static Squares add_squares(Squares sum, Floats a) {
         const float64x2_t v[4] = {vcvt_f64_f32(vget_low_f32(a.low)), vcvt_high_f64_f32(a.low), vcvt_f64_f32(vget_low_f32(a.high)),
                                   vcvt_high_f64_f32(a.high)};
-        for (int i = 0; i < 4; ++i) sum.v[i] = vaddq_f64(sum.v[i], vmulq_f64(v[i], v[i]));
+        for (int i = 0; i < 4; ++i) sum.v[i] = vfmaq_f64(sum.v[i], v[i], v[i]);  // the products are exact
         return sum;
     }
     static void store_squares(double* p, Squares sum) {
@@ -210,13 +211,9 @@ struct Neon : NeonFloats {
     using SignedBytes = Bytes;
 
     static Ints magnitude_bits(Floats v) { return bits({vabsq_f32(v.low), vabsq_f32(v.high)}); }
-    static unsigned equal_mask(Ints v, int32_t value) {
-        const int32x4_t sought = vdupq_n_s32(value);
-        const uint16x8_t equal = vcombine_u16(vmovn_u32(vceqq_s32(v.low, sought)), vmovn_u32(vceqq_s32(v.high, sought)));
-        const uint16x8_t lane_bits = {1, 2, 4, 8, 16, 32, 64, 128};
-        return vaddvq_u16(vandq_u16(equal, lane_bits));
-    }
+    static Ints max_unsigned(Ints a, Ints b) { return {max_unsigned(a.low, b.low), max_unsigned(a.high, b.high)}; }
     static int32_t largest(Ints v) { return vmaxvq_s32(vmaxq_s32(v.low, v.high)); }
+    static uint32_t largest_unsigned(Ints v) { return vmaxvq_u32(vreinterpretq_u32_s32(max_unsigned(v.low, v.high))); }
     static uint16_t to_f16(float v) { return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(v))), 0); }
     static Ints round_half_even(Floats v) { return {vcvtnq_s32_f32(v.low), vcvtnq_s32_f32(v.high)}; }
     static Ints round_half_away(Floats v) { return {vcvtaq_s32_f32(v.low), vcvtaq_s32_f32(v.high)}; }
@@ -232,8 +229,13 @@ struct Neon : NeonFloats {
         for (int i = 0; i < 4; ++i, q += 32) fours[i] = vpaddq_s16(vpaddlq_s8(vld1q_s8(q)), vpaddlq_s8(vld1q_s8(q + 16)));
         for (int i = 0; i < 2; ++i) vst1q_s16(sums + 8 * i, vpaddq_s16(fours[2 * i], fours[2 * i + 1]));
     }
+    // Of 16, 8.
+    static void add_neighbours(const int16_t* sums, int16_t* pairs) { vst1q_s16(pairs, vpaddq_s16(vld1q_s16(sums), vld1q_s16(sums + 8))); }
 
 private:
+    static int32x4_t max_unsigned(int32x4_t a, int32x4_t b) {
+        return vreinterpretq_s32_u32(vmaxq_u32(vreinterpretq_u32_s32(a), vreinterpretq_u32_s32(b)));
+    }
     static int32x4_t splat4(const void* p) {
         int32_t v;
         __builtin_memcpy(&v, p, sizeof v);

@@ -62,13 +62,16 @@ struct X86Lanes : X86Floats {
 #endif
 
     static Ints magnitude_bits(Floats v) { return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX)); }
-    static unsigned equal_mask(Ints v, int32_t value) {
-        return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(v, _mm256_set1_epi32(value)))));
-    }
+    static Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
     static int32_t largest(Ints v) {
         __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
         return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+    }
+    static uint32_t largest_unsigned(Ints v) {
+        __m128i m = _mm_max_epu32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+        m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
+        return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1))));
     }
     static uint16_t to_f16(float v) {
         return static_cast<uint16_t>(_mm_extract_epi16(_mm_cvtps_ph(_mm_set_ss(v), _MM_FROUND_TO_NEAREST_INT), 0));
@@ -102,6 +105,13 @@ struct X86Lanes : X86Floats {
         const Bytes pairs = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
         const Ints ordered = _mm256_permutevar8x32_epi32(look_up(quarters, pairs), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm256_sub_epi16(ordered, _mm256_set1_epi16(8 * 128)));
+    }
+    // Of 16, 8.
+    static void add_neighbours(const int16_t* sums, int16_t* pairs) {
+        const auto* halves = reinterpret_cast<const __m128i*>(sums);
+        const __m128i ones = _mm_set1_epi16(1);
+        const __m128i low = _mm_madd_epi16(_mm_loadu_si128(halves), ones), high = _mm_madd_epi16(_mm_loadu_si128(halves + 1), ones);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(pairs), _mm_packs_epi32(low, high));
     }
 
 private:

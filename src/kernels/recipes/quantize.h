@@ -34,30 +34,44 @@ void quantize_q8_0(const float* x, ActivationQ8_0* y, int n) {
     }
 }
 
-// The first value of magnitude `bits` among 256.
+// The value of the largest magnitude among 256, the first of equals; NaN or an infinity where one is not finite.
 template <class V>
-float first_of_magnitude(const float* x, int32_t bits) {
-    int i = 0;
-    unsigned found = 0;
-    while (i < 256 && (found = V::equal_mask(V::magnitude_bits(V::load_f32(x + i)), bits)) == 0) i += 8;
-    return x[i + __builtin_ctz(found)];
+float largest_value(const float* x) {
+    // As signed integers, floats with the sign 0 are in order and above the others; as unsigned, those with the sign 1 are, by magnitude.
+    typename V::Ints above[2] = {V::bits(V::load_f32(x)), V::bits(V::load_f32(x + 8))}, below[2] = {above[0], above[1]};
+    for (int i = 16; i < 256; i += 16)
+        for (int j = 0; j < 2; ++j) {
+            const typename V::Ints bits = V::bits(V::load_f32(x + i + j * 8));
+            above[j] = V::max_ints(above[j], bits);
+            below[j] = V::max_unsigned(below[j], bits);
+        }
+    constexpr uint32_t sign = 0x80000000u;
+    const int32_t most = V::largest(V::max_ints(above[0], above[1]));
+    const uint32_t least = V::largest_unsigned(V::max_unsigned(below[0], below[1]));
+    const uint32_t plus = most < 0 ? 0 : static_cast<uint32_t>(most), minus = least < sign ? 0 : least - sign;
+    if (plus != minus) return __builtin_bit_cast(float, plus > minus ? plus : least);
+    for (int i = 0; i < 256; ++i)
+        if (__builtin_fabsf(x[i]) == __builtin_bit_cast(float, plus)) return x[i];
+    return __builtin_nanf("");
 }
 
 template <class V>
 void sum_inputs(ActivationQ8_K& y) {
     int16_t eights[32];
-    for (int i = 0; i < 2; ++i) V::sums_of_8(y.qs + 128 * i, eights + 16 * i);
+    for (int i = 0; i < 2; ++i) {
+        V::sums_of_8(y.qs + 128 * i, eights + 16 * i);
+        V::add_neighbours(eights + 16 * i, y.sums_of_16 + 8 * i);
+    }
+    V::add_neighbours(y.sums_of_16, y.sums_of_32);
     for (int i = 0; i < 32; ++i) y.offsets_of_8[i] = static_cast<int16_t>(-32 * eights[i]);
-    for (int i = 0; i < 16; ++i) y.sums_of_16[i] = static_cast<int16_t>(eights[2 * i] + eights[2 * i + 1]);
-    for (int i = 0; i < 8; ++i) y.sums_of_32[i] = static_cast<int16_t>(y.sums_of_16[2 * i] + y.sums_of_16[2 * i + 1]);
 }
 
 template <class V>
 void quantize_q8_k(const float* x, ActivationQ8_K* y, int n) {
     for (int b = 0; b < n / 256; ++b, x += 256) {
-        const int32_t amax_bits = largest_magnitude<V>(x, 256);
-        const bool finite = amax_bits < f32_infinity_bits;
-        const float inverse = finite && amax_bits != 0 ? -127.0f / first_of_magnitude<V>(x, amax_bits) : 0.0f;
+        const float largest = largest_value<V>(x);
+        const bool finite = __builtin_isfinite(largest);
+        const float inverse = finite && largest != 0.0f ? -127.0f / largest : 0.0f;
         if (inverse == 0.0f || !__builtin_isfinite(inverse)) {
             __builtin_memset(&y[b], 0, sizeof y[b]);
             if (!finite) y[b].d = __builtin_nanf("");

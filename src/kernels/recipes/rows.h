@@ -12,8 +12,8 @@ double sum_of_squares(const float* x, int n) {
     typename V::Squares low = V::no_squares(), high = V::no_squares();
     int i = 0;
     for (; i + 16 <= n; i += 16) {
-        low = V::add_squares(low, V::load_f32(x + i));
-        high = V::add_squares(high, V::load_f32(x + i + 8));
+        low = V::add_squares(low, x + i);
+        high = V::add_squares(high, x + i + 8);
     }
     low = V::add_squares(low, V::load_f32(x + i, n - i < 8 ? n - i : 8));
     if (n - i > 8) high = V::add_squares(high, V::load_f32(x + i + 8, n - i - 8));

@@ -145,6 +145,7 @@ struct ScalarFloats {
     }
 
     static Squares no_squares() { return {}; }
+    static Squares add_squares(Squares sum, const float* p) { return add_squares(sum, load_f32(p)); }
     static Squares add_squares(Squares sum, Floats a) {
         return each<double>([&](int i) { return sum.v[i] + static_cast<double>(a.v[i]) * static_cast<double>(a.v[i]); });
     }
@@ -234,10 +235,9 @@ struct X86Floats {
     }
 
     static Squares no_squares() { return {_mm256_setzero_pd(), _mm256_setzero_pd()}; }
-    static Squares add_squares(Squares sum, Floats a) {
-        const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a)), high = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
-        return {_mm256_add_pd(sum.low, _mm256_mul_pd(low, low)), _mm256_add_pd(sum.high, _mm256_mul_pd(high, high))};
-    }
+    static Squares add_squares(Squares sum, Floats a) { return add_squares(sum, _mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1)); }
+    // Two loads instead of one and the extraction of a half, of which there is one a cycle.
+    static Squares add_squares(Squares sum, const float* p) { return add_squares(sum, _mm_loadu_ps(p), _mm_loadu_ps(p + 4)); }
     static void store_squares(double* p, Squares sum) {
         _mm256_storeu_pd(p, sum.low);
         _mm256_storeu_pd(p + 4, sum.high);
@@ -256,6 +256,11 @@ struct X86Floats {
     }
 
 private:
+    // The products are exact: fused or not, the sums are the same.
+    static Squares add_squares(Squares sum, __m128 a, __m128 b) {
+        const __m256d low = _mm256_cvtps_pd(a), high = _mm256_cvtps_pd(b);
+        return {_mm256_fmadd_pd(low, low, sum.low), _mm256_fmadd_pd(high, high, sum.high)};
+    }
     static __m256i first_ints(int n) { return _mm256_cmpgt_epi32(splat_int(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }
 };
 #endif
