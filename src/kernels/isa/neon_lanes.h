@@ -214,7 +214,7 @@ struct Neon : NeonFloats {
     static Ints max_unsigned(Ints a, Ints b) { return {max_unsigned(a.low, b.low), max_unsigned(a.high, b.high)}; }
     static int32_t largest(Ints v) { return vmaxvq_s32(vmaxq_s32(v.low, v.high)); }
     static uint32_t largest_unsigned(Ints v) { return vmaxvq_u32(vreinterpretq_u32_s32(max_unsigned(v.low, v.high))); }
-    static uint16_t to_f16(float v) { return vget_lane_u16(vreinterpret_u16_f16(vcvt_f16_f32(vdupq_n_f32(v))), 0); }
+    static float round_to_f16(float v) { return vgetq_lane_f32(vcvt_f32_f16(vcvt_f16_f32(vdupq_n_f32(v))), 0); }
     static Ints round_half_even(Floats v) { return {vcvtnq_s32_f32(v.low), vcvtnq_s32_f32(v.high)}; }
     static Ints round_half_away(Floats v) { return {vcvtaq_s32_f32(v.low), vcvtaq_s32_f32(v.high)}; }
     // 32 values of -127 .. 127 as bytes, in order.

@@ -73,17 +73,12 @@ struct X86Lanes : X86Floats {
         m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4e));
         return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(m, _mm_shuffle_epi32(m, 0xb1))));
     }
-    static uint16_t to_f16(float v) {
-        return static_cast<uint16_t>(_mm_extract_epi16(_mm_cvtps_ph(_mm_set_ss(v), _MM_FROUND_TO_NEAREST_INT), 0));
-    }
+    static float round_to_f16(float v) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtps_ph(_mm_set_ss(v), _MM_FROUND_TO_NEAREST_INT))); }
     static Ints round_half_even(Floats v) { return _mm256_cvtps_epi32(v); }
-    // Not by adding 0.5, which rounds 0.49999997 up: the fraction v - truncated is exact.
+    // Not by adding 0.5, which rounds 0.49999997 up: of the float below 0.5 the sum is rounded to 1 only from 0.5 on.
     static Ints round_half_away(Floats v) {
-        const Floats sign_bit = _mm256_set1_ps(-0.0f), truncated = _mm256_round_ps(v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
-        const Floats fraction = _mm256_andnot_ps(sign_bit, _mm256_sub_ps(v, truncated));
-        const Floats one = _mm256_or_ps(_mm256_and_ps(v, sign_bit), _mm256_set1_ps(1.0f));
-        const Floats away = _mm256_and_ps(_mm256_cmp_ps(fraction, _mm256_set1_ps(0.5f), _CMP_GE_OQ), one);
-        return _mm256_cvttps_epi32(_mm256_add_ps(truncated, away));
+        const Floats below_half = _mm256_set1_ps(0x1.fffffep-2f), sign = _mm256_and_ps(v, _mm256_set1_ps(-0.0f));
+        return _mm256_cvttps_epi32(_mm256_add_ps(v, _mm256_or_ps(sign, below_half)));
     }
     // 32 values of -127 .. 127 as bytes, in order.
     static void store_s8(int8_t* p, Ints a, Ints b, Ints c, Ints d) {

@@ -24,7 +24,7 @@ void quantize_q8_0(const float* x, ActivationQ8_0* y, int n) {
         const float d = __builtin_bit_cast(float, amax_bits) / 127.0f;
         const float inverse = d != 0.0f ? 1.0f / d : 0.0f;
         const bool finite = amax_bits < f32_infinity_bits;
-        y[b].d = finite ? f16_to_f32(V::to_f16(d)) : __builtin_nanf("");
+        y[b].d = finite ? V::round_to_f16(d) : __builtin_nanf("");
         const bool scalable = finite && __builtin_isfinite(inverse);
         const typename V::Floats scale = V::splat(scalable ? inverse : 0.0f);
         typename V::Ints q[4];
