@@ -19,6 +19,7 @@ struct AvxVnni : X86Lanes {
     static constexpr int rows_to_share_floats = 33;
     // As Avx512Intel.
     static constexpr size_t bytes_ahead(size_t) { return 9472; }
+    static constexpr size_t bytes_near = 2304;
     static constexpr int locality = 2;
 
     static Bytes flip_sign_bits(Bytes v) { return _mm256_xor_si256(v, splat_byte(-128)); }

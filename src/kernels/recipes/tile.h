@@ -75,10 +75,12 @@ struct TileShape<V, UnpackedPair<V, Format>> {
     static constexpr size_t vectors = 2 * vectors_of_panel<V>, rows = V::pair_rows;
 };
 
-// What a tile fetches while it multiplies: so many bytes with each step, which is 32 inputs, or a cache line of floats.
+// What a tile fetches while it multiplies: so many bytes with each step, which is 32 inputs, or a cache line of floats. `back` bytes
+// before them, where that is not 0, lie those that it needs soon: they are brought from the second-level cache into the first.
 struct Ahead {
     const std::byte* at;
     size_t step_bytes;
+    size_t back = 0;
 };
 
 // Tile `nth` of n_tiles fetches its share of the n bytes at `at`.
@@ -115,6 +117,14 @@ struct TileInput {
     [[gnu::always_inline]] void fetch_ahead(int step) const {
         constexpr size_t cache_line = 64;
         const std::byte* from = ahead.at + static_cast<size_t>(step) * ahead.step_bytes;
+        if constexpr (requires { V::bytes_near; })
+            if (ahead.back > 0) {
+                for (size_t i = 0; i < ahead.step_bytes; i += cache_line) {
+                    __builtin_prefetch(from + i, 0, V::locality);
+                    __builtin_prefetch(from + i - ahead.back, 0);
+                }
+                return;
+            }
         for (size_t i = 0; i < ahead.step_bytes; i += cache_line) __builtin_prefetch(from + i, 0, V::locality);
     }
 };
@@ -235,7 +245,11 @@ Ahead ahead_of(const PackedMatrix& w, int panel, int n_rows, int nth, int n_tile
     const size_t distance = V::bytes_ahead(static_cast<size_t>(n_rows));
     const int n_steps = (w.width() + Recipe::inputs_of_step - 1) / Recipe::inputs_of_step;
     if (distance == 0) return {w.panel(panel), 0};
-    if (n_tiles == 1) return share_of(w.panel(panel) + distance, w.panel_bytes(), 0, 1, n_steps);
+    if (n_tiles == 1) {
+        Ahead ahead = share_of(w.panel(panel) + distance, w.panel_bytes(), 0, 1, n_steps);
+        if constexpr (requires { V::bytes_near; }) ahead.back = distance - V::bytes_near;
+        return ahead;
+    }
     return share_of(w.panel(panel) + w.panel_bytes(), w.panel_bytes(), nth, n_tiles, n_steps);
 }
 
