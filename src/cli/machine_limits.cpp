@@ -39,6 +39,23 @@ uint64_t sum_words(const uint64_t* words, size_t n) {
     return total;
 }
 
+double measure_float_products(ThreadPool& pool, const Kernels& kernels, std::chrono::milliseconds time) {
+    constexpr int steps = 100000;
+    constexpr float half = 0.5f;  // chains stay at 1
+    struct alignas(64) Done {
+        double products;
+        float value;
+    };
+    std::vector<Done> done(static_cast<size_t>(pool.n_threads()));
+    const double seconds = least_seconds(time, [&] {
+        pool.run(pool.n_threads(), [&](int thread) {
+            Done& d = done[static_cast<size_t>(thread)];
+            d.value = kernels.multiply_floats(steps, half, d.products);
+        });
+    });
+    return std::accumulate(done.begin(), done.end(), 0.0, [](double sum, const Done& d) { return sum + d.products; }) / seconds;
+}
+
 }  // namespace
 
 double measure_read_bandwidth(ThreadPool& pool) {
@@ -59,27 +76,6 @@ double measure_read_bandwidth(ThreadPool& pool) {
     const bool read = std::ranges::all_of(sums, [](uint64_t s) { return s == words_per_task; });
     return read ? static_cast<double>(words * sizeof(uint64_t)) / seconds : 0;
 }
-
-namespace {
-
-double measure_float_products(ThreadPool& pool, const Kernels& kernels, std::chrono::milliseconds time) {
-    constexpr int steps = 100000;
-    constexpr float half = 0.5f;  // chains stay at 1
-    struct alignas(64) Done {
-        double products;
-        float value;
-    };
-    std::vector<Done> done(static_cast<size_t>(pool.n_threads()));
-    const double seconds = least_seconds(time, [&] {
-        pool.run(pool.n_threads(), [&](int thread) {
-            Done& d = done[static_cast<size_t>(thread)];
-            d.value = kernels.multiply_floats(steps, half, d.products);
-        });
-    });
-    return std::accumulate(done.begin(), done.end(), 0.0, [](double sum, const Done& d) { return sum + d.products; }) / seconds;
-}
-
-}  // namespace
 
 MatmulLimit::MatmulLimit(ThreadPool& pool, const Kernels& kernels, BlockType type)
     : pool_(pool),

@@ -23,8 +23,8 @@ struct Avx512Intel : Avx512 {
 
     // The processor alone reads less than memory can give: one row of Q4_K from memory 36 and 45, of Q6_K 20 and 32.
     static constexpr size_t bytes_ahead(size_t) { return 9472; }
-    // Products that wait for the second level fill the scheduler. 4 rows of Q4_K 184 and 205, of Q6_K 121 and 137, 8 rows 308 and 336, 209
-    // and 232, one row 50 and 53, 32 and 36.
+    // Products that wait for the second level probably fill the scheduler. 4 rows of Q4_K 184 and 205, of Q6_K 121 and 137, 8 rows 308 and
+    // 336, 209 and 232, one row 50 and 53, 32 and 36.
     static constexpr size_t bytes_near = 2304;
 
     // Of sums that fit in int16, the lower halves of lanes: one instruction of the pipes instead of three. 256 rows of Q4_K 416 and 480. In
