@@ -64,10 +64,13 @@ void run_matmul(benchmark::State& state, const Kernels& kernels, Shape shape) {
     for (size_t i = 0; i < n_matrices; ++i) weights.push_back(random_matrix(shape.type, n_outputs, shape.width, shape.packing));
     const Activation form = weights[0].activation();
     const std::vector<std::byte> x = activations(kernels, form, shape.rows, shape.width);
-    std::vector<float> y(static_cast<size_t>(shape.rows) * n_outputs);
+    struct alignas(64) Row {
+        float outputs[n_outputs];
+    };
+    std::vector<Row> y(static_cast<size_t>(shape.rows));
     size_t next = 0;
     for (auto _ : state) {
-        kernels.matmul({&weights[next], 0, n_outputs, x.data(), activation_bytes(form, shape.width), shape.rows, y.data(), n_outputs});
+        kernels.matmul({&weights[next], 0, n_outputs, x.data(), activation_bytes(form, shape.width), shape.rows, y[0].outputs, n_outputs});
         next = (next + 1) % n_matrices;
         benchmark::ClobberMemory();
     }

@@ -9,7 +9,7 @@
 namespace kylin::cli {
 namespace {
 
-constexpr int n_outputs = 64, width = 1024, n_rows = 64, repeats = 50;  // of the matrix kernel
+constexpr int width = 1024, repeats = 50;  // of the matrix kernel
 
 // The best of many runs: a limit is what the machine can do when nothing disturbs it, and a neighbour may do so for a tenth of a second.
 double least_seconds(std::chrono::milliseconds time, const std::function<void()>& work) {
@@ -82,7 +82,7 @@ MatmulLimit::MatmulLimit(ThreadPool& pool, const Kernels& kernels, BlockType typ
       kernels_(kernels),
       weights_(type, n_outputs, width),
       x_(activation_bytes(weights_.activation(), width) * n_rows),
-      y_(static_cast<size_t>(pool.n_threads()), std::vector<float>(n_outputs * n_rows)) {
+      y_(static_cast<size_t>(pool.n_threads())) {
     // Bytes of 0x11 are small numbers, never NaN, in every block type.
     const std::vector<std::byte> source(n_outputs * row_bytes(type, width), std::byte{0x11});
     weights_.pack(source, 0, weights_.n_panels());
@@ -115,7 +115,7 @@ double MatmulLimit::measure(std::chrono::milliseconds time) {
                                  .x = x_.data(),
                                  .x_stride = x_.size() / n_rows,
                                  .n_rows = n_rows,
-                                 .y = y_[static_cast<size_t>(thread)].data(),
+                                 .y = y_[static_cast<size_t>(thread)].values,
                                  .y_stride = n_outputs});
         });
     });

@@ -23,11 +23,16 @@ public:
     double measure(std::chrono::milliseconds time);  // multiply-accumulates per second of all threads together
 
 private:
+    static constexpr int n_outputs = 64, n_rows = 64;
+    struct alignas(64) Outputs {
+        float values[n_outputs * n_rows];
+    };
+
     ThreadPool& pool_;
     const Kernels& kernels_;
     PackedMatrix weights_;
     std::vector<std::byte> x_;
-    std::vector<std::vector<float>> y_;  // of each thread
+    std::vector<Outputs> y_;  // of each thread
 };
 
 // Multiply-accumulates per second by type: those kernels' for the types of a model, and for F32 what the processor can do in registers.
