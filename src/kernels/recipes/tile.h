@@ -149,16 +149,20 @@ template <class V, class T, size_t C>
         for (size_t c = 0; c < C; ++c) V::hold_address(rows[c]);
 }
 
-// The same of blocks, for all of their steps.
+// The same of blocks, or units, for all of their steps.
+template <class V, class Row, size_t C>
+[[gnu::always_inline]] inline void hold_rows(const Row* (&rows)[C]) {
+    if constexpr (requires { V::hold_block(rows[0]); })
+        for (const Row*& row : rows) V::hold_block(row);
+}
 template <class V, class Block, size_t P, class Row, size_t C>
 [[gnu::always_inline]] inline void hold_blocks(Weights<Block> (&weights)[P], const Row* (&rows)[C]) {
-    if constexpr (requires { V::hold_block(rows[0]); }) {
+    if constexpr (requires { V::hold_block(rows[0]); })
         for (Weights<Block>& w : weights) {
             V::hold_block(w.at);
             V::hold_block(w.unpacked);
         }
-        for (const Row*& row : rows) V::hold_block(row);
-    }
+    hold_rows<V>(rows);
 }
 
 // The bytes of C rows from input `first` on.
@@ -215,7 +219,7 @@ void run_tile(const TileInput& in, const TileOutput& out) {
 #pragma GCC unroll 16
         for (size_t c = 0; c < C; ++c)
             total[p][c] = !out.continues ? V::zero() : n_left(p) >= V::lanes ? V::load_f32(at(p, c)) : V::load_f32(at(p, c), n_left(p));
-    // Logits of several rows are far apart and in no cache: stores that wait for their lines would hold up those to the stack.
+            // Logits of several rows are far apart and in no cache: stores that wait for their lines would hold up those to the stack.
 #pragma GCC unroll 4
     for (size_t p = 0; p < P; ++p)
 #pragma GCC unroll 16
@@ -270,9 +274,8 @@ void walk_rows(const MatmulTask& task, const RowTiles& tiles, int output, int fi
         const size_t r = static_cast<size_t>(first), o = static_cast<size_t>(output % panel_outputs);
         const RunTile run = tile_of<V, Recipe, P>(n_rows);
         // What to fetch is made in its place: a copy reads in one piece what two stores wrote, and waits for all stores before them.
-        run({w.panel(panel), w.panel_bytes(), o, nullptr, 0,
-             ahead_of<V, Recipe>(w, panel, n_rows, t - first_tile, last_tile - first_tile), task.x + r * task.x_stride, task.x_stride,
-             w.width(), w.outliers(panel)},
+        run({w.panel(panel), w.panel_bytes(), o, nullptr, 0, ahead_of<V, Recipe>(w, panel, n_rows, t - first_tile, last_tile - first_tile),
+             task.x + r * task.x_stride, task.x_stride, w.width(), w.outliers(panel)},
             {task.y + r * task.y_stride + output, task.y_stride, n_outputs, false});
     }
 }

@@ -9,12 +9,13 @@
 
 namespace kylin {
 
-// Format: Block, an element; load(elements of one input); inputs_of_step, those in a cache line.
+// Format: Block, an element; load(elements of one input).
 template <class V, class Format>
 struct FloatColumns {
     static constexpr size_t vectors = V::float_vectors, rows = V::float_rows;
     using Row = float;
-    static constexpr int inputs = 1, inputs_of_step = Format::inputs_of_step;
+    // Counting and moving on after each input costs as much as a few rows' products: 8 rows of BF16 on a Xeon core 55 and 65 GMAC/s.
+    static constexpr int inputs = 1, inputs_of_step = 4;
 
     template <size_t P, size_t C>
     static void compute(const TileInput& in, typename V::Floats (&total)[P][C]) {
@@ -40,14 +41,29 @@ private:
         typename V::Floats sum[P][C];
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
-        for (int i = 0; i < n; ++i) {
-            if (i % inputs_of_step == 0) in.fetch_ahead<V>((first + i) / inputs_of_step);
+        const auto add_input = [&](int i) __attribute__((always_inline)) {
             typename V::Floats wi[P];
             for (size_t p = 0; p < P; ++p) wi[p] = Format::load(w[p] + panel_outputs * i);
             for (size_t c = 0; c < C; ++c) {
                 const typename V::Floats xi = V::splat(x[c][i]);
                 for (size_t p = 0; p < P; ++p) sum[p][c] = V::fma(wi[p], xi, sum[p][c]);
             }
+        };
+        const auto move_on = [&](int inputs) __attribute__((always_inline)) {
+            for (size_t p = 0; p < P; ++p) w[p] += panel_outputs * inputs;
+            for (size_t c = 0; c < C; ++c) x[c] += inputs;
+        };
+        int i = 0;
+        for (; i + inputs_of_step <= n; i += inputs_of_step) {
+            in.fetch_ahead<V>((first + i) / inputs_of_step);
+            hold_addresses<V>(x);
+#pragma GCC unroll 4
+            for (int j = 0; j < inputs_of_step; ++j) add_input(j);
+            move_on(inputs_of_step);
+        }
+        for (; i < n; ++i) {
+            add_input(0);
+            move_on(1);
         }
         for (size_t p = 0; p < P; ++p)
             for (size_t c = 0; c < C; ++c) part[p][c] = sum[p][c];
@@ -57,19 +73,16 @@ private:
 template <class V>
 struct FormatF32 {
     using Block = float;
-    static constexpr int inputs_of_step = 1;
     static typename V::Floats load(const float* w) { return V::load_f32(w); }
 };
 template <class V>
 struct FormatF16 {
     using Block = uint16_t;
-    static constexpr int inputs_of_step = 2;
     static typename V::Floats load(const uint16_t* w) { return V::load_f16(w); }
 };
 template <class V>
 struct FormatBF16 {
     using Block = uint16_t;
-    static constexpr int inputs_of_step = 2;
     static typename V::Floats load(const uint16_t* w) { return V::load_bf16(w); }
 };
 

@@ -28,8 +28,10 @@ struct ShortColumns {
                 for (size_t c = 0; c < C; ++c) sum[p][c] = V::zero();
             for (int i = chunk; i < chunk + float_chunk; i += 8, ++unit) {
                 in.fetch_ahead<V>(i / 8);
+                hold_rows<V>(x);
                 add_four<P, C>(in, tables, unit, 0, i, outlier, x, sum);
-                add_four<P, C>(in, tables, unit, 1, i + 4, outlier, x, sum);
+                add_four<P, C>(in, tables, unit, 1, i, outlier, x, sum);
+                for (size_t c = 0; c < C; ++c) x[c] += 8;
             }
             for (size_t p = 0; p < P; ++p)
                 for (size_t c = 0; c < C; ++c) total[p][c] = V::add(total[p][c], sum[p][c]);
@@ -60,10 +62,11 @@ private:
     };
     static Tables tables_of(const PanelShortHead& head) { return {V::splat16(head.upper), V::splat16(head.lower)}; }
 
-    // The inputs of one half of a unit, of which `input` is the first.
+    // The inputs of one half of a unit, of which `first` is the first, at x.
     template <size_t P, size_t C>
-    [[gnu::always_inline]] static void add_four(const TileInput& in, const Tables& tables, const PanelShortUnit* unit, int half, int input,
+    [[gnu::always_inline]] static void add_four(const TileInput& in, const Tables& tables, const PanelShortUnit* unit, int half, int first,
                                                 const Outlier*& outlier, const float* const (&x)[C], typename V::Floats (&sum)[P][C]) {
+        const int input = first + 4 * half;
         const uint32_t end = static_cast<uint32_t>(panel_outputs * (input + 4));
 #pragma GCC unroll 8
         for (size_t p = 0; p < P; ++p) {
@@ -75,7 +78,7 @@ private:
 #pragma GCC unroll 8
             for (size_t i = 0; i < 4; ++i)
 #pragma GCC unroll 8
-                for (size_t c = 0; c < C; ++c) sum[p][c] = V::fma(w[i], V::splat(x[c][static_cast<size_t>(input) + i]), sum[p][c]);
+                for (size_t c = 0; c < C; ++c) sum[p][c] = V::fma(w[i], V::splat(x[c][4 * static_cast<size_t>(half) + i]), sum[p][c]);
         }
         while (outlier->at < end) ++outlier;
     }
@@ -101,11 +104,6 @@ private:
     }
 };
 
-template <class V>
-struct FormatUnpackedFloats : FormatF32<V> {
-    static constexpr int inputs_of_step = 16;
-};
-
 // With 16 registers, tiles of many rows share floats that were put together once. With 32, enough rows meet each to hide how it is made.
 template <class V>
 void walk_short_floats(const MatmulTask& task) {
@@ -119,7 +117,7 @@ void walk_short_floats(const MatmulTask& task) {
         if (task.n_rows > static_cast<int>(ShortColumns<V>::rows)) {
             constexpr int step = 4 * float_chunk;
             alignas(panel_alignment) float floats[step * panel_outputs];
-            return walk_steps<V, FloatColumns<V, FormatUnpackedFloats<V>>>(task, step, [&](int panel, int input, int n) -> Step {
+            return walk_steps<V, FloatColumns<V, FormatF32<V>>>(task, step, [&](int panel, int input, int n) -> Step {
                 ShortColumns<V>::unpack(*task.weights, panel, input, n, floats, panel_outputs);
                 return {reinterpret_cast<const std::byte*>(floats)};
             });
