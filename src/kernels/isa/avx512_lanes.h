@@ -7,7 +7,7 @@ namespace kylin {
 namespace {
 
 // Vectors of 16 lanes: what the recipes of matmul and attention need. One holds the 16 outputs of a panel.
-struct Avx512 {
+struct Avx512 : HoldsBlocks {
     static constexpr int lanes = 16;
     static constexpr int registers = 32;
     static constexpr size_t byte_vectors = 1, byte_rows = 8, float_vectors = 1, float_rows = 8;

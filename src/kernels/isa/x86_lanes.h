@@ -6,7 +6,19 @@
 namespace kylin {
 namespace {
 
-struct X86Lanes : X86Floats {
+// clang 14 would multiply the number of a block by its size for every address of every step. Two cores of a Xeon, GMAC/s: 4 rows of Q4_K
+// with AVX2 161 and 182, with AVX-VNNI 186 and 227; one core, AVX-512: 8 rows of Q6_K 164 and 172, 16 of Q5_K 168 and 179. g++ 12 does
+// not, and 256 rows of Q6_K lose 6 % by this.
+struct HoldsBlocks {
+#ifdef __clang__
+    template <class T>
+    static void hold_block(const T*& block) {
+        asm("" : "+r"(block));
+    }
+#endif
+};
+
+struct X86Lanes : X86Floats, HoldsBlocks {
     using Bytes = __m256i;  // 32 bytes
     using Pairs = __m256i;  // 8 pairs of int16
 
@@ -51,15 +63,6 @@ struct X86Lanes : X86Floats {
     static Pairs pairs_u8(const void* p) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs pairs_s8(const void* p) { return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
     static Pairs splat_pair(const int16_t* p) { return splat4(p); }
-
-#ifdef __clang__
-    // clang 14 would multiply the number of a block by its size for every address of every step: 4 rows of Q4_K with AVX2 161 and 182
-    // GMAC/s on two cores of a Xeon, with AVX-VNNI 186 and 227. g++ 12 does not, and 256 rows of Q6_K lose 6 % by this.
-    template <class T>
-    static void hold_block(const T*& block) {
-        asm("" : "+r"(block));
-    }
-#endif
 
     static Ints magnitude_bits(Floats v) { return _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX)); }
     static Ints max_unsigned(Ints a, Ints b) { return _mm256_max_epu32(a, b); }
