@@ -207,8 +207,9 @@ template <class V, size_t P, size_t C>
             for (size_t c = 0; c + 1 < C; c += 2) V::untangle(dot[p][c], dot[p][c + 1]);
 }
 
-// Unrolled, since g++ 12 else stores the totals with each block: those stores wait behind the ones of a tile before, to outputs that are in
-// no cache yet (256 rows on a Xeon core, GMAC/s: Q6_K 198 and 214, Q8_0 202 and 210).
+// Outputs of several rows are far apart and may be in no cache: their lines are asked for first, since stores that wait for them hold up
+// those to the stack. Unrolled, since g++ 12 else stores the totals with each block, where they wait for the stores of the tile before (256
+// rows on a Xeon core, GMAC/s: Q6_K 198 and 214, Q8_0 202 and 210).
 template <class V, class Recipe, size_t P, size_t C>
 void run_tile(const TileInput& in, const TileOutput& out) {
     typename V::Floats total[P][C];
@@ -219,7 +220,6 @@ void run_tile(const TileInput& in, const TileOutput& out) {
 #pragma GCC unroll 16
         for (size_t c = 0; c < C; ++c)
             total[p][c] = !out.continues ? V::zero() : n_left(p) >= V::lanes ? V::load_f32(at(p, c)) : V::load_f32(at(p, c), n_left(p));
-            // Logits of several rows are far apart and in no cache: stores that wait for their lines would hold up those to the stack.
 #pragma GCC unroll 4
     for (size_t p = 0; p < P; ++p)
 #pragma GCC unroll 16
